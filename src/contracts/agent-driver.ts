@@ -1,0 +1,124 @@
+import type { Answerer } from './answerer.ts';
+import type { SeedMessage, TranscriptStore } from './transcripts.ts';
+
+import type { EventDetail, PromptContent, SessionEvent, TurnEnd } from '../events/record.ts';
+import type { Preview } from '../events/preview.ts';
+
+/** What a session's agent is made of. Plain data: it is stored with the session and compared by its fingerprint. */
+export interface AgentOptions {
+  /** The session's model; a turn may name another for itself. Changes live. */
+  readonly model?: string;
+  /** Replaces the agent's own system prompt, or is appended to it. Fixed at the start of a process. */
+  readonly systemPrompt?: { readonly mode: 'replace' | 'append'; readonly text: string };
+  /** Names of the agent's own tools that exist for it; `[]` means none, absent means the driver's default. */
+  readonly tools?: readonly string[];
+  /** Tools that run without a permission request. */
+  readonly allowedTools?: readonly string[];
+  /** Model requests of one turn at most. */
+  readonly maxModelRequests?: number;
+  /** Tokens the model may think for in each message; 0 switches thinking off. */
+  readonly maxThinkingTokens?: number;
+}
+
+/** Everything that a process is started with. */
+export interface AgentSpec {
+  /** The agent's id of the conversation, a UUID minted by us. */
+  readonly agentSessionId: string;
+  /** Whether a transcript exists that the process must take up. */
+  readonly resume: boolean;
+  /** The mark that the process and everything it starts inherit, so that leftovers can be found. */
+  readonly clientId: string;
+  /** The folder the agent works in: absolute, exists. */
+  readonly workspace: string;
+  /** The process's own folder, empty and private, for its configuration and temporary files: absolute, exists. */
+  readonly processFolder: string;
+  readonly options: AgentOptions;
+  readonly transcripts: TranscriptStore;
+  readonly answerer: Answerer;
+}
+
+/** One prompt, ready to be written. */
+export interface AgentPrompt {
+  /** A UUID: the driver matches the output of the turn by it and never sends the same one twice. */
+  readonly promptId: string;
+  readonly content: PromptContent;
+  /** The model of this turn; absent means the session's. */
+  readonly model?: string;
+}
+
+/** What comes out of a turn, in order. The last one, and only the last, is `ended`. */
+export type AgentOutput =
+  /** The process has taken the prompt: it is alive. Ends the phase `awaiting-first-message`. */
+  | { readonly kind: 'accepted' }
+  /** A sign of life that carries nothing (never an upstream ping). */
+  | { readonly kind: 'activity' }
+  | { readonly kind: 'event'; readonly body: SessionEvent; readonly detail: EventDetail }
+  | { readonly kind: 'preview'; readonly preview: Preview }
+  /** A tool of the agent has begun or ended to run; the phase `tool` is between them. */
+  | { readonly kind: 'tool_started' | 'tool_finished'; readonly toolUseId: string }
+  /** The agent waits for an answerer; the phase `awaiting-client` is between them. */
+  | { readonly kind: 'answer_awaited' | 'answer_given'; readonly requestId: string }
+  /** The transcript in the store lacks entries that the process has written; see {@link AgentProcess.rescueTranscript}. */
+  | { readonly kind: 'transcript_stale'; readonly error: string }
+  | { readonly kind: 'ended'; readonly end: TurnEnd; readonly processUsable: boolean };
+
+/** How a process came to its end. */
+export interface AgentExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** The last of what it wrote on stderr, at most 4 KiB, without secrets. */
+  readonly stderrTail: string;
+  /** Why we ended it; absent when it ended by itself. */
+  readonly reason?: string;
+}
+
+/** What a driver can do beyond the contract's minimum. */
+export interface AgentCapabilities {
+  /** Options that {@link AgentProcess.change} can change without a new process. */
+  readonly liveOptions: readonly (keyof AgentOptions)[];
+}
+
+/** Starts agent processes. Every failure is a `RoundhouseError`: `agent_unavailable`, `session_connection_failed`. */
+export interface AgentDriver {
+  readonly name: string;
+  readonly capabilities: AgentCapabilities;
+  /**
+   * Starts a process and waits until it can take a prompt. Aborting `signal` ends the start, and the process, at once.
+   * A start that fails leaves no process behind.
+   */
+  start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess>;
+  /** Writes a transcript that stands for `history`, under `agentSessionId`, so that a start with `resume` takes it up. */
+  seedTranscript(
+    agentSessionId: string,
+    history: readonly SeedMessage[],
+    transcripts: TranscriptStore,
+  ): Promise<void>;
+}
+
+/** One live process, bound to one session for ever. */
+export interface AgentProcess {
+  readonly clientId: string;
+  /** The operating system's id, where there is one. */
+  readonly pid: number | undefined;
+  /** Settles, never rejects, when the process and everything it started are gone. */
+  readonly exited: Promise<AgentExit>;
+  /** Whether a prompt can be written now. */
+  readonly alive: boolean;
+  /**
+   * Runs one turn. One at a time: a second call before the first has ended throws. The iterable always ends with `ended`,
+   * whatever happens to the process; leaving it early does not end the turn.
+   */
+  prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput>;
+  /** Asks the running turn to end; settles when the request was taken. The turn ends through its own output. */
+  interrupt(): Promise<void>;
+  /** Changes options that the driver calls live. Rejects with `unsupported_field` for any other. */
+  change(options: AgentOptions): Promise<void>;
+  /** Imports what the process wrote locally and the store lacks. Call after `transcript_stale` and once it has exited. */
+  rescueTranscript(): Promise<void>;
+  /** Resident memory in bytes, or undefined where it can't be told. */
+  memoryBytes(): Promise<number | undefined>;
+  /** Ends the process in good order; settles when it is gone, with everything that it started. No method may be called afterwards. */
+  close(): Promise<AgentExit>;
+  /** Ends it at once, whatever it does. The first reason wins. */
+  destroy(reason: string): Promise<AgentExit>;
+}

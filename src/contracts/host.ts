@@ -1,0 +1,47 @@
+/** A process of ours, as the registry on disk keeps it. */
+export interface ProcessRecord {
+  readonly pid: number;
+  readonly clientId: string;
+  readonly sessionId: string;
+  /** Start time as the operating system tells it, so that a reused pid is not taken for ours. */
+  readonly startedAt: string;
+  readonly folder: string;
+}
+
+/** The name of the environment variable that marks a process and everything it starts; its value is the client id. */
+export const PROCESS_MARK = 'ROUNDHOUSE_PROCESS_MARK';
+
+/** What a sweep found and ended. */
+export interface SweepResult {
+  readonly processesKilled: number;
+  readonly foldersRemoved: number;
+}
+
+/** The machine, as far as processes and folders go. */
+export interface Host {
+  /**
+   * A command prefix that makes the kernel end a child when this process dies, or `[]` where there is none. The child's
+   * pid stays its own: the prefix replaces itself by the command.
+   */
+  readonly spawnPrefix: readonly string[];
+  /** Makes the empty, private folder of a process. */
+  createProcessFolder(clientId: string): Promise<string>;
+  /** Notes a started process on disk, before it is given a prompt. */
+  registerProcess(pid: number, clientId: string, sessionId: string, folder: string): Promise<void>;
+  /** Ends what still carries the mark (tools run in sessions of their own and outlive their parent), and waits until it is gone. */
+  killMarked(clientId: string): Promise<number>;
+  /** Takes the record and the folder of a process away. Harmless when they are gone. */
+  forgetProcess(clientId: string, folder: string): Promise<void>;
+  /** Makes the private folder that an agent works in. */
+  createWorkspace(sessionId: string): Promise<string>;
+  /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */
+  removeWorkspace(path: string): Promise<void>;
+  /** Ends and removes what an earlier host left behind; touches nothing that is not provably ours. Call once, before any start. */
+  sweep(keepFolders: ReadonlySet<string>): Promise<SweepResult>;
+  /** Processes of ours that are alive now. */
+  countOwned(): Promise<number>;
+  /** Resident memory of a process in bytes (proportional share where the system tells it); undefined when it is gone. */
+  memoryBytes(pid: number): Promise<number | undefined>;
+  /** Memory that processes may use here, in bytes: the machine's or the cgroup's, whichever is smaller. */
+  memoryLimitBytes(): Promise<number>;
+}

@@ -1,0 +1,101 @@
+import type { AgentOptions } from './agent-driver.ts';
+import type { TranscriptStore } from './transcripts.ts';
+import type { EventRecord, Usage } from '../events/record.ts';
+
+/** What is known of a session besides its events. */
+export interface SessionRow {
+  /** Ours: `sesn_…`. */
+  readonly id: string;
+  /** The key's id that made it; a session is visible to its tenant only. */
+  readonly tenant: string;
+  /** The caller's name, unique per tenant. */
+  readonly name: string;
+  /** The agent's id of the conversation. */
+  readonly agentSessionId: string;
+  readonly options: AgentOptions;
+  /** Absolute path of the workspace. */
+  readonly workspace: string;
+  /** `one_shot` sessions go away, with everything, when their turn has ended or the host starts again. */
+  readonly kind: 'named' | 'one_shot';
+  /** Whether the agent has a transcript to resume from. */
+  readonly hasTranscript: boolean;
+  /** Whether the transcript in the store lacks what a process wrote locally, and the folder of that process. */
+  readonly staleTranscriptFolder: string | null;
+  readonly usage: Usage;
+  readonly turnCount: number;
+  /** Wall clock, RFC 3339. */
+  readonly createdAt: string;
+  readonly lastActiveAt: string;
+  /** The host that may write, and how often ownership has changed; every write names its epoch. */
+  readonly owner: string;
+  readonly epoch: number;
+}
+
+export type NewSession = Omit<
+  SessionRow,
+  'epoch' | 'usage' | 'turnCount' | 'staleTranscriptFolder' | 'lastActiveAt'
+>;
+
+/** Fields of a row that change. */
+export type SessionPatch = Partial<
+  Pick<
+    SessionRow,
+    'options' | 'hasTranscript' | 'staleTranscriptFolder' | 'usage' | 'turnCount' | 'lastActiveAt'
+  >
+>;
+
+/** One page of a listing, newest first. */
+export interface SessionPage {
+  readonly sessions: readonly SessionRow[];
+  /** Pass as `after` to get the next page; null when this was the last. */
+  readonly next: string | null;
+}
+
+/** A turn that began and has no end: the prompt's record, and whether it was marked delivered. */
+export interface UnfinishedTurn {
+  readonly session: SessionRow;
+  readonly prompt: EventRecord;
+  readonly delivered: boolean;
+}
+
+/**
+ * Where sessions live. Every method rejects with a `RoundhouseError`: `storage_failed`, or what its line says. What a
+ * method has resolved survives the death of the process.
+ */
+export interface SessionStore {
+  /** Sessions' transcripts, in the same store. */
+  readonly transcripts: TranscriptStore;
+  /** Creates a session with epoch 1. `session_busy` when the tenant has one of that name. */
+  createSession(session: NewSession): Promise<SessionRow>;
+  getSession(id: string): Promise<SessionRow | undefined>;
+  findSession(tenant: string, name: string): Promise<SessionRow | undefined>;
+  /** Newest first. `tenant` undefined means all of them (the host's own housekeeping). `limit` 1 to 1000. */
+  listSessions(query: {
+    tenant?: string;
+    limit: number;
+    after?: string;
+    kind?: SessionRow['kind'];
+  }): Promise<SessionPage>;
+  /** Makes `owner` the only one that may write, by raising the epoch. `session_not_found`. */
+  claimSession(id: string, owner: string): Promise<SessionRow>;
+  /**
+   * Adds records, whose numbers follow the last one without a gap, and changes the row, in one transaction.
+   * `session_moved` when the epoch is not the row's.
+   */
+  append(
+    sessionId: string,
+    epoch: number,
+    records: readonly EventRecord[],
+    patch?: SessionPatch,
+  ): Promise<void>;
+  /** Records with a number greater than `after`, in order, at most `limit` (1 to 10,000). */
+  readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]>;
+  /** The number of the last record; 0 when there is none. */
+  lastEventNumber(sessionId: string): Promise<number>;
+  /** Turns that the host left without an end, oldest first. */
+  unfinishedTurns(): Promise<UnfinishedTurn[]>;
+  /** Removes the session, its events and its transcripts. Nothing happens when it is not there. */
+  deleteSession(id: string): Promise<void>;
+  /** After this no method may be called. */
+  close(): Promise<void>;
+}

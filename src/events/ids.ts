@@ -1,0 +1,17 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+/** 120 random bits in base 36, as the wire ids of the Managed Agents API look like. */
+function token(): string {
+  return BigInt(`0x${randomBytes(15).toString('hex')}`)
+    .toString(36)
+    .padStart(24, '0');
+}
+
+/** Ids that we mint. The prefix says what it names; the rest means nothing. */
+export const newSessionId = (): string => `sesn_${token()}`;
+export const newEventId = (): string => `sevt_${token()}`;
+export const newTurnId = (): string => `turn_${token()}`;
+/** One attachment of a process to a session. Also the name of the process's folder and its mark: letters, digits, `_`. */
+export const newClientId = (): string => `clnt_${token()}`;
+/** The agent's own id of a conversation; Claude Code wants a UUID. */
+export const newAgentSessionId = (): string => randomUUID();

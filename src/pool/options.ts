@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { turnLimitsSchema } from '../session/limits.ts';
+
+/** Settings of the session pool. */
+export const poolOptionsSchema = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Whether the pool gives out sessions at all.'),
+    maxSessions: z
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(1_000)
+      .describe('Resident sessions in memory (not processes). Sessions, 1..10000.'),
+    maxProcesses: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000)
+      .optional()
+      .describe('Slots: agent processes at once. Processes, 1..1000; by default the memory limit of the machine divided by 250 MiB, at least 1, at most 64.'),
+    maxStarts: z
+      .number()
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Process starts at once. Starts, 1..64; by default the number of cores.'),
+    maxWaiters: z
+      .number()
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(256)
+      .describe('Callers that may wait for a slot; one more is refused at once. Callers, 0..10000.'),
+    waitMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(600_000)
+      .default(30_000)
+      .describe('Longest wait of a caller for a slot. ms, 0..600000.'),
+    maxQueuedTurns: z
+      .number()
+      .int()
+      .min(0)
+      .max(1_000)
+      .default(16)
+      .describe('Prompts that may queue on one session behind the running one. Prompts, 0..1000.'),
+    connectionRecovery: z
+      .boolean()
+      .default(true)
+      .describe('Whether a session whose process failed is connected again when it is asked for.'),
+    startAttempts: z
+      .number()
+      .int()
+      .min(1)
+      .max(10)
+      .default(2)
+      .describe('Attempts to start a process before the caller gets an error. Attempts, 1..10.'),
+    sessionTtlMs: z
+      .number()
+      .int()
+      .min(60_000)
+      .max(86_400_000)
+      .default(3_600_000)
+      .describe('Age of an attachment of a process, after which the session gets a new process between two turns; the conversation stays. ms, 60000..86400000.'),
+    idleThresholdMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(86_400_000)
+      .default(600_000)
+      .describe('Idle time after which a process is taken away; the conversation stays. ms, 1000..86400000.'),
+    cleanupIntervalMs: z
+      .number()
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .default(30_000)
+      .describe('Period of the idle clean-up. ms, 100..3600000.'),
+    drainMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(600_000)
+      .default(20_000)
+      .describe('How long running turns may go on after SIGTERM before they are interrupted. ms, 0..600000.'),
+    limits: turnLimitsSchema.default(turnLimitsSchema.parse({})).describe('Limits of a turn, by phase.'),
+  })
+  .superRefine((options, context) => {
+    // The order that the seed asks for: a broken process shows before a silent stream, and that before the end of its life.
+    if (options.limits.firstMessageMs >= options.limits.silenceMs) {
+      context.addIssue({
+        code: 'custom',
+        path: ['limits', 'firstMessageMs'],
+        message: `expected less than limits.silenceMs (${options.limits.silenceMs}), got ${options.limits.firstMessageMs}`,
+      });
+    }
+    if (options.limits.silenceMs >= options.sessionTtlMs) {
+      context.addIssue({
+        code: 'custom',
+        path: ['limits', 'silenceMs'],
+        message: `expected less than sessionTtlMs (${options.sessionTtlMs}), got ${options.limits.silenceMs}`,
+      });
+    }
+  });
+
+export type PoolOptions = z.output<typeof poolOptionsSchema>;
+/** What a caller may leave out. */
+export type PoolOptionsInput = z.input<typeof poolOptionsSchema>;
