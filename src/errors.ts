@@ -79,6 +79,13 @@ export const ERROR_KINDS = {
     'The session is running a turn and the caller asked not to queue.',
     'Wait for the turn to end, interrupt it, or let the prompt queue.',
   ),
+  queue_timeout: kind(
+    503,
+    'overloaded_error',
+    true,
+    'The prompt waited too long for the earlier turns of its session.',
+    'Retry later, or interrupt the running turn.',
+  ),
   session_ended: kind(
     409,
     'invalid_request_error',

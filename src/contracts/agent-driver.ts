@@ -24,6 +24,8 @@ export interface AgentOptions {
 export interface AgentSpec {
   /** The agent's id of the conversation, a UUID minted by us. */
   readonly agentSessionId: string;
+  /** Our id of the session, for what is asked of an answerer. */
+  readonly sessionId: string;
   /** Whether a transcript exists that the process must take up. */
   readonly resume: boolean;
   /** The mark that the process and everything it starts inherit, so that leftovers can be found. */
@@ -58,7 +60,7 @@ export type AgentOutput =
   | { readonly kind: 'tool_started' | 'tool_finished'; readonly toolUseId: string }
   /** The agent waits for an answerer; the phase `awaiting-client` is between them. */
   | { readonly kind: 'answer_awaited' | 'answer_given'; readonly requestId: string }
-  /** The transcript in the store lacks entries that the process has written; see {@link AgentProcess.rescueTranscript}. */
+  /** The transcript in the store lacks entries that the process has written; see {@link AgentDriver.rescueTranscript}. */
   | { readonly kind: 'transcript_stale'; readonly error: string }
   | { readonly kind: 'ended'; readonly end: TurnEnd; readonly processUsable: boolean };
 
@@ -70,6 +72,8 @@ export interface AgentExit {
   readonly stderrTail: string;
   /** Why we ended it; absent when it ended by itself. */
   readonly reason?: string;
+  /** Whether its folder holds transcript entries that the store lacks; then the folder must stay until they are rescued. */
+  readonly transcriptStale: boolean;
 }
 
 /** What a driver can do beyond the contract's minimum. */
@@ -87,6 +91,15 @@ export interface AgentDriver {
    * A start that fails leaves no process behind.
    */
   start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess>;
+  /**
+   * Imports what a process wrote in its folder and the store lacks, after `transcript_stale`; the process must be gone,
+   * and its folder still there, also over a restart of the host.
+   */
+  rescueTranscript(
+    processFolder: string,
+    agentSessionId: string,
+    transcripts: TranscriptStore,
+  ): Promise<void>;
   /** Writes a transcript that stands for `history`, under `agentSessionId`, so that a start with `resume` takes it up. */
   seedTranscript(
     agentSessionId: string,
@@ -113,8 +126,6 @@ export interface AgentProcess {
   interrupt(): Promise<void>;
   /** Changes options that the driver calls live. Rejects with `unsupported_field` for any other. */
   change(options: AgentOptions): Promise<void>;
-  /** Imports what the process wrote locally and the store lacks. Call after `transcript_stale` and once it has exited. */
-  rescueTranscript(): Promise<void>;
   /** Resident memory in bytes, or undefined where it can't be told. */
   memoryBytes(): Promise<number | undefined>;
   /** Ends the process in good order; settles when it is gone, with everything that it started. No method may be called afterwards. */

@@ -32,6 +32,8 @@ export interface Host {
   killMarked(clientId: string): Promise<number>;
   /** Takes the record and the folder of a process away. Harmless when they are gone. */
   forgetProcess(clientId: string, folder: string): Promise<void>;
+  /** Removes a folder that {@link Host.createProcessFolder} made; any other path is left alone. */
+  removeProcessFolder(path: string): Promise<void>;
   /** Makes the private folder that an agent works in. */
   createWorkspace(sessionId: string): Promise<string>;
   /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */

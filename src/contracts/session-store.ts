@@ -17,9 +17,7 @@ export interface SessionRow {
   readonly workspace: string;
   /** `one_shot` sessions go away, with everything, when their turn has ended or the host starts again. */
   readonly kind: 'named' | 'one_shot';
-  /** Whether the agent has a transcript to resume from. */
-  readonly hasTranscript: boolean;
-  /** Whether the transcript in the store lacks what a process wrote locally, and the folder of that process. */
+  /** The folder of a process that wrote what the transcript in the store lacks; null when the store has everything. */
   readonly staleTranscriptFolder: string | null;
   readonly usage: Usage;
   readonly turnCount: number;
@@ -38,10 +36,7 @@ export type NewSession = Omit<
 
 /** Fields of a row that change. */
 export type SessionPatch = Partial<
-  Pick<
-    SessionRow,
-    'options' | 'hasTranscript' | 'staleTranscriptFolder' | 'usage' | 'turnCount' | 'lastActiveAt'
-  >
+  Pick<SessionRow, 'options' | 'staleTranscriptFolder' | 'usage' | 'turnCount' | 'lastActiveAt'>
 >;
 
 /** One page of a listing, newest first. */
@@ -79,7 +74,7 @@ export interface SessionStore {
   /** Makes `owner` the only one that may write, by raising the epoch. `session_not_found`. */
   claimSession(id: string, owner: string): Promise<SessionRow>;
   /**
-   * Adds records, whose numbers follow the last one without a gap, and changes the row, in one transaction.
+   * Adds records (there may be none), whose numbers follow the last one without a gap, and changes the row, in one transaction.
    * `session_moved` when the epoch is not the row's.
    */
   append(

@@ -15,3 +15,5 @@ export const newTurnId = (): string => `turn_${token()}`;
 export const newClientId = (): string => `clnt_${token()}`;
 /** The agent's own id of a conversation; Claude Code wants a UUID. */
 export const newAgentSessionId = (): string => randomUUID();
+/** One caller's view of a turn; only logs show it. */
+export const newHandleId = (): string => `hndl_${token()}`;

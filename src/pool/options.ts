@@ -18,7 +18,9 @@ export const poolOptionsSchema = z
       .min(1)
       .max(1_000)
       .optional()
-      .describe('Slots: agent processes at once. Processes, 1..1000; by default the memory limit of the machine divided by 250 MiB, at least 1, at most 64.'),
+      .describe(
+        'Slots: agent processes at once. Processes, 1..1000; by default the memory limit of the machine divided by 250 MiB, at least 1, at most 64.',
+      ),
     maxStarts: z
       .number()
       .int()
@@ -32,7 +34,9 @@ export const poolOptionsSchema = z
       .min(0)
       .max(10_000)
       .default(256)
-      .describe('Callers that may wait for a slot; one more is refused at once. Callers, 0..10000.'),
+      .describe(
+        'Callers that may wait for a slot; one more is refused at once. Callers, 0..10000.',
+      ),
     waitMs: z
       .number()
       .int()
@@ -64,14 +68,18 @@ export const poolOptionsSchema = z
       .min(60_000)
       .max(86_400_000)
       .default(3_600_000)
-      .describe('Age of an attachment of a process, after which the session gets a new process between two turns; the conversation stays. ms, 60000..86400000.'),
+      .describe(
+        'Age of an attachment of a process, after which the session gets a new process between two turns; the conversation stays. ms, 60000..86400000.',
+      ),
     idleThresholdMs: z
       .number()
       .int()
       .min(1_000)
       .max(86_400_000)
       .default(600_000)
-      .describe('Idle time after which a process is taken away; the conversation stays. ms, 1000..86400000.'),
+      .describe(
+        'Idle time after which a process is taken away; the conversation stays. ms, 1000..86400000.',
+      ),
     cleanupIntervalMs: z
       .number()
       .int()
@@ -85,8 +93,12 @@ export const poolOptionsSchema = z
       .min(0)
       .max(600_000)
       .default(20_000)
-      .describe('How long running turns may go on after SIGTERM before they are interrupted. ms, 0..600000.'),
-    limits: turnLimitsSchema.default(turnLimitsSchema.parse({})).describe('Limits of a turn, by phase.'),
+      .describe(
+        'How long running turns may go on after SIGTERM before they are interrupted. ms, 0..600000.',
+      ),
+    limits: turnLimitsSchema
+      .default(turnLimitsSchema.parse({}))
+      .describe('Limits of a turn, by phase.'),
   })
   .superRefine((options, context) => {
     // The order that the seed asks for: a broken process shows before a silent stream, and that before the end of its life.

@@ -11,7 +11,9 @@ export const turnLimitsSchema = z.strictObject({
     .min(100)
     .max(86_400_000)
     .default(600_000)
-    .describe('Longest wait of a prompt for the turns before it on its session. ms, 100..86400000.'),
+    .describe(
+      'Longest wait of a prompt for the turns before it on its session. ms, 100..86400000.',
+    ),
   startMs: z
     .number()
     .int()
@@ -34,15 +36,17 @@ export const turnLimitsSchema = z.strictObject({
     .min(1_000)
     .max(3_600_000)
     .default(120_000)
-    .describe('Longest wait for the first token of each model answer; past it the turn is interrupted. ms, 1000..3600000.'),
+    .describe(
+      'Longest wait for the first token of each model answer; past it the turn is interrupted. ms, 1000..3600000.',
+    ),
   silenceMs: z
     .number()
     .int()
-    .min(1_000)
+    .min(10_000)
     .max(600_000)
     .default(60_000)
     .describe(
-      "The seed's streamOngoingTimeout: longest silence within an answer (upstream pings do not count); past it the turn is interrupted. ms, 1000..600000.",
+      "The seed's streamOngoingTimeout: longest silence within an answer (upstream pings do not count); past it the turn is interrupted. ms, 10000..600000.",
     ),
   toolMs: z
     .number()
@@ -57,14 +61,18 @@ export const turnLimitsSchema = z.strictObject({
     .min(1_000)
     .max(2_147_483_647)
     .default(86_400_000)
-    .describe('Longest wait for a client to answer a permission request or a tool call. ms, 1000..2147483647.'),
+    .describe(
+      'Longest wait for a client to answer a permission request or a tool call. ms, 1000..2147483647.',
+    ),
   retryingMs: z
     .number()
     .int()
     .min(1_000)
     .max(3_600_000)
     .default(300_000)
-    .describe('Longest time that announced retries of the model call may take together, during which silence does not count. ms, 1000..3600000.'),
+    .describe(
+      'Longest time that announced retries of the model call may take together, during which silence does not count. ms, 1000..3600000.',
+    ),
   turnMs: z
     .number()
     .int()
@@ -78,7 +86,9 @@ export const turnLimitsSchema = z.strictObject({
     .min(100)
     .max(60_000)
     .default(5_000)
-    .describe("The seed's streamInterruptTimeout: how long an interrupt may take before the process is destroyed. ms, 100..60000."),
+    .describe(
+      "The seed's streamInterruptTimeout: how long an interrupt may take before the process is destroyed. ms, 100..60000.",
+    ),
 });
 
 export type TurnLimits = z.output<typeof turnLimitsSchema>;

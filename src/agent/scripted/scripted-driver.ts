@@ -1,0 +1,81 @@
+import { echoScript, type Script } from './script.ts';
+import { ScriptedProcess } from './scripted-process.ts';
+import type { AgentDriver, AgentProcess, AgentSpec } from '../../contracts/agent-driver.ts';
+import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
+import { RoundhouseError } from '../../errors.ts';
+import { sleep } from '../../time/timers.ts';
+
+export interface ScriptedDriverOptions {
+  /** What processes do with prompts. Default: {@link echoScript}. */
+  readonly script?: Script;
+  /** How long a start takes, in milliseconds. Default 0. */
+  readonly startMs?: number;
+  /** Called at each start; what it throws fails the start. `attempt` counts all starts from 1. */
+  readonly onStart?: (spec: AgentSpec, attempt: number) => void | Promise<void>;
+}
+
+/** A driver without processes of the operating system: for tests with fake time, and for benches of what is around it. */
+export class ScriptedDriver implements AgentDriver {
+  readonly name = 'scripted';
+  readonly capabilities = { liveOptions: ['model'] as const };
+  readonly #options: ScriptedDriverOptions;
+  readonly #processes: ScriptedProcess[] = [];
+  #starts = 0;
+
+  constructor(options: ScriptedDriverOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Every process that was started, the ended ones included, in order. */
+  get processes(): readonly ScriptedProcess[] {
+    return this.#processes;
+  }
+
+  get alive(): readonly ScriptedProcess[] {
+    return this.#processes.filter((process) => process.alive);
+  }
+
+  async start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess> {
+    this.#starts += 1;
+    if (this.#options.startMs !== undefined)
+      await sleep(this.#options.startMs, signal, { keepAlive: true });
+    await this.#options.onStart?.(spec, this.#starts);
+    const entries = await spec.transcripts.load({
+      agentSessionId: spec.agentSessionId,
+      subpath: '',
+    });
+    signal.throwIfAborted();
+    if (spec.resume && entries.length === 0) {
+      throw new RoundhouseError(
+        'session_connection_failed',
+        `No transcript of ${spec.agentSessionId} to resume from.`,
+      );
+    }
+    const earlier = entries.flatMap((entry) =>
+      entry.type === 'user' && typeof entry['text'] === 'string' ? [entry['text']] : [],
+    );
+    const process = new ScriptedProcess(spec, this.#options.script ?? echoScript, earlier);
+    this.#processes.push(process);
+    return process;
+  }
+
+  async rescueTranscript(): Promise<void> {
+    // Its processes keep nothing outside the store.
+  }
+
+  async seedTranscript(
+    agentSessionId: string,
+    history: readonly SeedMessage[],
+    transcripts: TranscriptStore,
+  ): Promise<void> {
+    const entries = history.map((message, index) => ({
+      type: message.role,
+      uuid: `${agentSessionId}-seed-${index}`,
+      text:
+        typeof message.content === 'string'
+          ? message.content
+          : message.content.map((block) => String(block['text'] ?? block['type'])).join(' '),
+    }));
+    await transcripts.append({ agentSessionId, subpath: '' }, entries);
+  }
+}

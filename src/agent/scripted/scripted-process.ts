@@ -1,0 +1,438 @@
+import type {
+  AgentExit,
+  AgentOptions,
+  AgentOutput,
+  AgentProcess,
+  AgentPrompt,
+  AgentSpec,
+} from '../../contracts/agent-driver.ts';
+import type { ScriptStep, Script, ScriptedTurn } from './script.ts';
+import { errorText, RoundhouseError } from '../../errors.ts';
+import { newEventId } from '../../events/ids.ts';
+import {
+  NO_USAGE,
+  type EventDetail,
+  type PromptContent,
+  type SessionEvent,
+  type TurnEnd,
+  type Usage,
+} from '../../events/record.ts';
+import { wallClockIso } from '../../time/clock.ts';
+import { sleep } from '../../time/timers.ts';
+
+const DEFAULT_MODEL = 'scripted-1';
+
+/** Tokens of a scripted turn: fixed, so that sums are easy to check. */
+const USAGE_PER_TURN: Usage = { ...NO_USAGE, inputTokens: 10, outputTokens: 5 };
+
+class TurnStopped extends Error {
+  readonly how: 'interrupted' | 'exited';
+
+  constructor(how: 'interrupted' | 'exited') {
+    super(how);
+    this.how = how;
+  }
+}
+
+/** An agent process that lives in this process and plays a script. It keeps its conversation in the transcript store. */
+export class ScriptedProcess implements AgentProcess {
+  readonly clientId: string;
+  readonly pid = undefined;
+  readonly exited: Promise<AgentExit>;
+  readonly spec: AgentSpec;
+  readonly #script: Script;
+  readonly #earlier: string[];
+  readonly #settleExit: (exit: AgentExit) => void;
+  #exit: AgentExit | undefined;
+  #model: string;
+  #turns = 0;
+  #turn: AbortController | undefined;
+  #ignoresInterrupts = false;
+  #stale = false;
+
+  constructor(spec: AgentSpec, script: Script, earlier: readonly string[]) {
+    this.clientId = spec.clientId;
+    this.spec = spec;
+    this.#script = script;
+    this.#earlier = [...earlier];
+    this.#model = spec.options.model ?? DEFAULT_MODEL;
+    const exited = Promise.withResolvers<AgentExit>();
+    this.exited = exited.promise;
+    this.#settleExit = exited.resolve;
+  }
+
+  get alive(): boolean {
+    return this.#exit === undefined;
+  }
+
+  async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentOutput, void, undefined> {
+    if (!this.alive)
+      throw new RoundhouseError('agent_died', 'A prompt was written to a process that has ended.');
+    if (this.#turn !== undefined)
+      throw new RoundhouseError('internal', 'Two prompts were written to one process at once.');
+    const turn = new AbortController();
+    this.#turn = turn;
+    const text = textOf(prompt.content);
+    const plan = this.#script({
+      text,
+      earlier: [...this.#earlier],
+      model: prompt.model ?? this.#model,
+      turnsOfProcess: this.#turns,
+    });
+    this.#turns += 1;
+    this.#ignoresInterrupts = plan.interruptible === false;
+    let end: TurnEnd;
+    try {
+      yield* this.#play(prompt, text, plan, turn.signal);
+      end = {
+        reason: 'completed',
+        usage: USAGE_PER_TURN,
+        modelRequests: 1,
+        stopReason: 'end_turn',
+      };
+    } catch (error) {
+      end = { ...this.#failure(error), usage: NO_USAGE, modelRequests: 0, stopReason: null };
+    } finally {
+      if (this.#turn === turn) this.#turn = undefined;
+    }
+    yield { kind: 'ended', end, processUsable: this.alive };
+  }
+
+  interrupt(): Promise<void> {
+    if (!this.#ignoresInterrupts) this.#turn?.abort(new TurnStopped('interrupted'));
+    return Promise.resolve();
+  }
+
+  change(options: AgentOptions): Promise<void> {
+    const fixed = Object.keys(options).filter((name) => name !== 'model');
+    if (fixed.length > 0) {
+      return Promise.reject(
+        new RoundhouseError(
+          'unsupported_field',
+          `A live process can't change ${fixed.join(', ')}.`,
+        ),
+      );
+    }
+    this.#model = options.model ?? DEFAULT_MODEL;
+    return Promise.resolve();
+  }
+
+  memoryBytes(): Promise<number | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  close(): Promise<AgentExit> {
+    this.#end({
+      code: 0,
+      signal: null,
+      stderrTail: '',
+      reason: 'closed',
+      transcriptStale: this.#stale,
+    });
+    return this.exited;
+  }
+
+  destroy(reason: string): Promise<AgentExit> {
+    this.#end({
+      code: null,
+      signal: 'SIGKILL',
+      stderrTail: '',
+      reason,
+      transcriptStale: this.#stale,
+    });
+    return this.exited;
+  }
+
+  /** For tests: the process dies by itself, as by `kill -9`. */
+  die(signal = 'SIGKILL'): void {
+    this.#end({ code: null, signal, stderrTail: '', transcriptStale: this.#stale });
+  }
+
+  #end(exit: AgentExit): void {
+    if (this.#exit !== undefined) return;
+    this.#exit = exit;
+    this.#turn?.abort(new TurnStopped('exited'));
+    this.#settleExit(exit);
+  }
+
+  #failure(error: unknown): Pick<TurnEnd, 'reason' | 'error'> {
+    if (error instanceof TurnStopped && error.how === 'interrupted') {
+      return {
+        reason: 'interrupted',
+        error: { code: 'turn_interrupted', message: 'The turn was interrupted.' },
+      };
+    }
+    if (error instanceof RoundhouseError)
+      return { reason: 'failed', error: { code: error.code, message: error.message } };
+    if (!this.alive) {
+      return {
+        reason: 'failed',
+        error: {
+          code: 'agent_died',
+          message: `The agent process ended (${this.#exit?.signal ?? this.#exit?.code}).`,
+        },
+      };
+    }
+    return { reason: 'failed', error: { code: 'agent_failed', message: errorText(error) } };
+  }
+
+  async *#play(
+    prompt: AgentPrompt,
+    text: string,
+    plan: ScriptedTurn,
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentOutput, void, undefined> {
+    if (plan.accepts === false) await untilAborted(signal);
+    yield { kind: 'accepted' };
+    const key = { agentSessionId: this.spec.agentSessionId, subpath: '' };
+    await this.spec.transcripts.append(key, [{ type: 'user', uuid: prompt.promptId, text }]);
+    this.#earlier.push(text);
+    const writer = new MessageWriter(`msg_${prompt.promptId}`, prompt.model ?? this.#model);
+    yield* writer.open();
+    for (const step of plan.steps) {
+      signal.throwIfAborted();
+      yield* this.#step(step, writer, signal);
+    }
+    signal.throwIfAborted();
+    yield* writer.close();
+    await this.spec.transcripts.append(key, [
+      { type: 'assistant', uuid: `${prompt.promptId}-answer` },
+    ]);
+  }
+
+  async *#step(
+    step: ScriptStep,
+    writer: MessageWriter,
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentOutput, void, undefined> {
+    if ('text' in step) yield* writer.text(step.text, signal);
+    else if ('thinking' in step) yield* writer.thinking(step.thinking);
+    else if ('waitMs' in step) await sleep(step.waitMs, signal, { keepAlive: true });
+    else if ('hang' in step) await untilAborted(signal);
+    else if ('restart' in step) yield* writer.restart();
+    else if ('fail' in step) throw new RoundhouseError(step.fail, step.message);
+    else if ('stale' in step) {
+      this.#stale = true;
+      yield { kind: 'transcript_stale', error: 'scripted' };
+    } else if ('die' in step) {
+      this.die(step.die);
+      signal.throwIfAborted();
+    } else if ('retryInMs' in step) {
+      const retry = { attempt: 1, maxAttempts: 10, waitMs: step.retryInMs, status: step.status };
+      yield event(
+        { type: 'session.status_rescheduled', id: newEventId(), processed_at: wallClockIso() },
+        { retry },
+      );
+      await sleep(step.retryInMs, signal, { keepAlive: true });
+    } else if ('ask' in step) {
+      const use = yield* writer.toolUse(step.ask, step.input ?? {});
+      yield { kind: 'answer_awaited', requestId: use.toolUseId };
+      const answer = await this.#decide(step.ask, use.toolUseId, step.input ?? {}, signal);
+      yield { kind: 'answer_given', requestId: use.toolUseId };
+      yield* writer.toolResult(
+        use,
+        answer.behavior === 'deny' ? answer.message : 'allowed',
+        answer.behavior === 'deny',
+      );
+    } else {
+      const use = yield* writer.toolUse(step.tool, step.input ?? {});
+      yield { kind: 'tool_started', toolUseId: use.toolUseId };
+      if (step.runMs !== undefined) await sleep(step.runMs, signal, { keepAlive: true });
+      yield* writer.toolResult(use, step.output, step.isError === true);
+      yield { kind: 'tool_finished', toolUseId: use.toolUseId };
+    }
+  }
+
+  async #decide(
+    toolName: string,
+    toolUseId: string,
+    input: Record<string, unknown>,
+    signal: AbortSignal,
+  ) {
+    const request = {
+      sessionId: this.spec.sessionId,
+      turnId: null,
+      toolUseId,
+      toolName,
+      input,
+    };
+    return Promise.race([this.spec.answerer.decide(request, signal), untilAborted(signal)]);
+  }
+}
+
+interface WrittenToolUse {
+  readonly eventId: string;
+  readonly toolUseId: string;
+}
+
+/** Writes one model message after the other: previews, then the record that completes each block. */
+class MessageWriter {
+  readonly #baseId: string;
+  readonly #model: string;
+  #messages = 0;
+  #messageId = '';
+  #index = 0;
+  #tools = 0;
+  #spanId = '';
+
+  constructor(baseId: string, model: string) {
+    this.#baseId = baseId;
+    this.#model = model;
+  }
+
+  *open(): Generator<AgentOutput> {
+    this.#messages += 1;
+    this.#messageId = `${this.#baseId}-${this.#messages}`;
+    this.#index = 0;
+    this.#spanId = newEventId();
+    yield event(
+      { type: 'span.model_request_start', id: this.#spanId, processed_at: wallClockIso() },
+      { modelMessageId: this.#messageId, model: this.#model },
+    );
+    yield {
+      kind: 'preview',
+      preview: {
+        kind: 'message_start',
+        messageId: this.#messageId,
+        model: this.#model,
+        inputTokens: 10,
+      },
+    };
+  }
+
+  *close(stopReason = 'end_turn', isError = false): Generator<AgentOutput> {
+    const usage = {
+      input_tokens: 10,
+      output_tokens: 5,
+      cache_read_input_tokens: 0,
+      cache_creation_input_tokens: 0,
+    };
+    yield event(
+      {
+        type: 'span.model_request_end',
+        id: newEventId(),
+        processed_at: wallClockIso(),
+        is_error: isError,
+        model_request_start_id: this.#spanId,
+        model_usage: usage,
+      },
+      { modelMessageId: this.#messageId, stopReason, usage: USAGE_PER_TURN },
+    );
+  }
+
+  *restart(): Generator<AgentOutput> {
+    yield* this.close('', true);
+    yield* this.open();
+  }
+
+  async *text(
+    deltas: readonly string[],
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentOutput, void, undefined> {
+    yield this.#preview({ kind: 'block_start', block: { type: 'text' } });
+    for (const text of deltas) {
+      // A pause between deltas, as a socket makes one: others run meanwhile, and an interrupt is heard.
+      await Promise.resolve();
+      signal.throwIfAborted();
+      yield this.#preview({ kind: 'text_delta', text });
+    }
+    yield this.#preview({ kind: 'block_stop' });
+    yield this.#block(
+      {
+        type: 'agent.message',
+        id: newEventId(),
+        processed_at: wallClockIso(),
+        content: [{ type: 'text', text: deltas.join('') }],
+      },
+      {},
+    );
+  }
+
+  *thinking(text: string): Generator<AgentOutput> {
+    yield this.#preview({ kind: 'block_start', block: { type: 'thinking' } });
+    yield this.#preview({ kind: 'thinking_delta', text });
+    yield this.#preview({ kind: 'block_stop' });
+    yield this.#block(
+      { type: 'agent.thinking', id: newEventId(), processed_at: wallClockIso() },
+      { thinking: text, thinkingSignature: 'scripted' },
+    );
+  }
+
+  *toolUse(name: string, input: Record<string, unknown>): Generator<AgentOutput, WrittenToolUse> {
+    this.#tools += 1;
+    const use = { eventId: newEventId(), toolUseId: `${this.#messageId}-tool-${this.#tools}` };
+    yield this.#preview({
+      kind: 'block_start',
+      block: { type: 'tool_use', toolUseId: use.toolUseId, name },
+    });
+    yield this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) });
+    yield this.#preview({ kind: 'block_stop' });
+    yield this.#block(
+      { type: 'agent.tool_use', id: use.eventId, processed_at: wallClockIso(), name, input },
+      { toolUseId: use.toolUseId },
+    );
+    yield* this.close('tool_use');
+    return use;
+  }
+
+  *toolResult(use: WrittenToolUse, text: string, isError: boolean): Generator<AgentOutput> {
+    yield event(
+      {
+        type: 'agent.tool_result',
+        id: newEventId(),
+        processed_at: wallClockIso(),
+        tool_use_id: use.eventId,
+        content: [{ type: 'text', text }],
+        is_error: isError,
+      },
+      { toolUseId: use.toolUseId },
+    );
+    yield* this.open();
+  }
+
+  #preview(part: PreviewPart): AgentOutput {
+    return {
+      kind: 'preview',
+      preview: { ...part, messageId: this.#messageId, index: this.#index },
+    };
+  }
+
+  #block(body: SessionEvent, detail: EventDetail): AgentOutput {
+    const output = event(body, {
+      ...detail,
+      modelMessageId: this.#messageId,
+      blockIndex: this.#index,
+      model: this.#model,
+    });
+    this.#index += 1;
+    return output;
+  }
+}
+
+type PreviewPart =
+  | {
+      readonly kind: 'block_start';
+      readonly block:
+        | { type: 'text' }
+        | { type: 'thinking' }
+        | { type: 'tool_use'; toolUseId: string; name: string };
+    }
+  | { readonly kind: 'text_delta' | 'thinking_delta'; readonly text: string }
+  | { readonly kind: 'tool_input_delta'; readonly json: string }
+  | { readonly kind: 'block_stop' };
+
+function event(body: SessionEvent, detail: EventDetail): AgentOutput {
+  return { kind: 'event', body, detail };
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const stop = (): void => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
+function textOf(content: PromptContent): string {
+  return content.map((block) => (block.type === 'text' ? block.text : `[${block.type}]`)).join(' ');
+}

@@ -1,0 +1,208 @@
+import { OpenMessage } from './open-message.ts';
+import { DEFAULT_TAIL_LIMITS, Tail, type TailLimits } from './tail.ts';
+import type { SessionPatch, SessionStore } from '../contracts/session-store.ts';
+import { asRoundhouseError, type RoundhouseError } from '../errors.ts';
+import type { LogItem, Preview } from '../events/preview.ts';
+import { turnEndOf, type EventRecord, type NewRecord } from '../events/record.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { wallClockIso } from '../time/clock.ts';
+
+/** Records that a reader gets from the store in one go while it catches up. */
+const BACKLOG_PAGE = 500;
+
+export interface SessionLogParts {
+  readonly sessionId: string;
+  /** The epoch under which this host owns the session; every append names it. */
+  readonly epoch: number;
+  /** The number of the last record in the store. */
+  readonly lastNumber: number;
+  readonly store: Pick<SessionStore, 'append' | 'readEvents'>;
+  readonly telemetry: Telemetry;
+  readonly tailLimits?: TailLimits;
+}
+
+export interface ReadOptions {
+  /** The last number that the reader has seen; 0 for everything. */
+  readonly after: number;
+  /** Only the items of this turn; the iteration ends with the record that ends it. */
+  readonly turnId?: string;
+  /** Ends the iteration, without an error. */
+  readonly signal?: AbortSignal;
+}
+
+type Pending =
+  | {
+      readonly records: readonly NewRecord[];
+      readonly patch: SessionPatch | undefined;
+      readonly resolve: (records: EventRecord[]) => void;
+      readonly reject: (error: RoundhouseError) => void;
+    }
+  | { readonly turnId: string; readonly preview: Preview };
+
+/**
+ * The log of one session: it numbers records, appends them to the store before any reader sees them, and hands records and
+ * previews to every reader in one order. It never waits for a reader.
+ */
+export class SessionLog {
+  readonly #parts: SessionLogParts;
+  readonly #tails = new Set<Tail>();
+  readonly #open = new OpenMessage();
+  #lastNumber: number;
+  #pending: Pending[] = [];
+  #writing = false;
+  #closed: { readonly error: RoundhouseError | undefined } | undefined;
+
+  constructor(parts: SessionLogParts) {
+    this.#parts = parts;
+    this.#lastNumber = parts.lastNumber;
+  }
+
+  /** The number of the last record that readers have been given. */
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  /** Readers that follow the log now. */
+  get readerCount(): number {
+    return this.#tails.size;
+  }
+
+  /**
+   * Appends records, in one transaction, with `patch` for the session's row. Resolves when they are in the store and have
+   * been handed to the readers. Rejects with `storage_failed` or `session_moved`; then nothing of it was kept.
+   */
+  append(records: readonly NewRecord[], patch?: SessionPatch): Promise<EventRecord[]> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ records, patch, resolve, reject });
+      void this.#write();
+    });
+  }
+
+  /** Hands a preview to the readers, behind everything that was appended before it. */
+  preview(turnId: string, preview: Preview): void {
+    if (this.#writing) this.#pending.push({ turnId, preview });
+    else this.#publishPreview(turnId, preview);
+  }
+
+  /** The records after a number, then the live tail, until the signal aborts, the turn ends or the log is closed. */
+  async *read(options: ReadOptions): AsyncGenerator<LogItem, void, undefined> {
+    const { turnId, signal } = options;
+    const left = (): boolean => signal?.aborted === true;
+    let seen = options.after;
+    // Catch up from the store. The last comparison and the joining of the tail happen in one tick, so nothing falls between.
+    while (seen < this.#lastNumber) {
+      if (left()) return;
+      const page = await this.#parts.store.readEvents(this.#parts.sessionId, seen, BACKLOG_PAGE);
+      if (page.length === 0) break;
+      for (const record of page) {
+        seen = record.number;
+        if (turnId !== undefined && record.turnId !== turnId) continue;
+        yield { record };
+        if (turnId !== undefined && turnEndOf(record) !== undefined) return;
+        if (left()) return;
+      }
+    }
+    if (left()) return;
+    if (this.#closed !== undefined) {
+      if (this.#closed.error !== undefined) throw this.#closed.error;
+      return;
+    }
+    const tail = new Tail(this.#parts.tailLimits ?? DEFAULT_TAIL_LIMITS);
+    const onAbort = (): void => tail.end();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#tails.add(tail);
+    try {
+      for (const item of this.#open.snapshot()) {
+        if (turnId === undefined || item.turnId === turnId) yield item;
+      }
+      for (;;) {
+        const items = await tail.take();
+        if (items === undefined) return;
+        for (const item of items) {
+          if (left()) return;
+          if (item.record === undefined) {
+            if (turnId === undefined || item.turnId === turnId) yield item;
+            continue;
+          }
+          if (item.record.number <= seen) continue;
+          seen = item.record.number;
+          if (turnId !== undefined && item.record.turnId !== turnId) continue;
+          yield item;
+          if (turnId !== undefined && turnEndOf(item.record) !== undefined) return;
+        }
+      }
+    } finally {
+      this.#tails.delete(tail);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends the readers of now with `error`; those who come later find the log as it is. */
+  cut(error: RoundhouseError): void {
+    for (const tail of this.#tails) tail.end(error);
+  }
+
+  /** Ends every reader, with `error` if there is one. Later appends still work (a drain may end a turn); later reads end at once. */
+  close(error?: RoundhouseError): void {
+    this.#closed ??= { error };
+    for (const tail of this.#tails) tail.end(this.#closed.error);
+  }
+
+  async #write(): Promise<void> {
+    if (this.#writing) return;
+    this.#writing = true;
+    try {
+      for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+        if ('preview' in next) this.#publishPreview(next.turnId, next.preview);
+        else await this.#writeRecords(next);
+      }
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  async #writeRecords(batch: Extract<Pending, { records: unknown }>): Promise<void> {
+    const { sessionId, epoch, store } = this.#parts;
+    const at = wallClockIso();
+    const records = batch.records.map((record, index): EventRecord => ({
+      ...record,
+      number: this.#lastNumber + 1 + index,
+      sessionId,
+      at,
+      type: record.body.type,
+    }));
+    try {
+      await store.append(sessionId, epoch, records, batch.patch);
+    } catch (error) {
+      batch.reject(asRoundhouseError(error, 'storage_failed'));
+      return;
+    }
+    for (const record of records) this.#publishRecord(record);
+    batch.resolve(records);
+  }
+
+  #publishRecord(record: EventRecord): void {
+    this.#lastNumber = record.number;
+    this.#open.completeBlock(record.detail.modelMessageId, record.detail.blockIndex);
+    if (record.type === 'span.model_request_end' || turnEndOf(record) !== undefined)
+      this.#open.clear();
+    this.#offer({ record });
+  }
+
+  #publishPreview(turnId: string, preview: Preview): void {
+    this.#open.observe(turnId, preview);
+    this.#offer({ turnId, preview });
+  }
+
+  #offer(item: LogItem): void {
+    for (const tail of this.#tails) {
+      if (tail.offer(item)) continue;
+      this.#tails.delete(tail);
+      this.#parts.telemetry.metrics.count('roundhouse_readers_cut_total');
+      this.#parts.telemetry.log.warn('session_reader_cut', {
+        id: this.#parts.sessionId,
+        lastNumber: this.#lastNumber,
+      });
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import type { Slots } from './slots.ts';
+import type { AgentDriver, AgentProcess } from '../contracts/agent-driver.ts';
+import type { Answerer } from '../contracts/answerer.ts';
+import type { Host } from '../contracts/host.ts';
+import type { SessionStore } from '../contracts/session-store.ts';
+import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
+import { newClientId } from '../events/ids.ts';
+import type { ConnectRequest, Connection, Connector } from '../session/connector.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { monotonicMs } from '../time/clock.ts';
+import { after, sleep } from '../time/timers.ts';
+
+/** Pause before a further attempt to start a process: doubled each time, with up to half of it at random on top. */
+const RETRY_FIRST_MS = 200;
+
+export interface ProcessStarterParts {
+  readonly driver: AgentDriver;
+  readonly host: Host;
+  readonly store: SessionStore;
+  readonly answerer: Answerer;
+  /** Processes at once, those that start included. */
+  readonly slots: Slots;
+  /** Starts at once: starting costs CPU, so never more than there are cores. */
+  readonly starts: Slots;
+  readonly attempts: number;
+  readonly telemetry: Telemetry;
+}
+
+/** Gives sessions their processes. The slot of a process goes back when the process, and all it started, is gone. */
+export class ProcessStarter implements Connector {
+  readonly #parts: ProcessStarterParts;
+
+  constructor(parts: ProcessStarterParts) {
+    this.#parts = parts;
+  }
+
+  async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const slot = await this.#parts.slots.acquire(signal);
+    const timeout = new AbortController();
+    const timer = after(request.startMs, () => {
+      const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;
+      timeout.abort(new RoundhouseError('session_connection_failed', message));
+    });
+    try {
+      const connection = await this.#startWithin(
+        request,
+        AbortSignal.any([signal, timeout.signal]),
+      );
+      void connection.process.exited.then(() => slot.release());
+      return connection;
+    } catch (error) {
+      slot.release();
+      throw error;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #startWithin(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    await this.#rescue(request);
+    for (let attempt = 1; ; attempt += 1) {
+      signal.throwIfAborted();
+      const start = await this.#parts.starts.acquire(signal);
+      try {
+        return await this.#start(request, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        const failed = asRoundhouseError(error, 'session_connection_failed');
+        this.#parts.telemetry.log.warn('session_start_failed', {
+          sessionId: request.row.name,
+          id: request.row.id,
+          attempt,
+          code: failed.code,
+          error: errorText(failed.cause ?? failed),
+        });
+        if (attempt >= this.#parts.attempts || failed.code !== 'session_connection_failed')
+          throw failed;
+      } finally {
+        start.release();
+      }
+      const pauseMs = RETRY_FIRST_MS * 2 ** (attempt - 1);
+      await sleep(pauseMs * (1 + Math.random() / 2), signal, { keepAlive: true });
+    }
+  }
+
+  async #start(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const { driver, host, store, answerer, telemetry } = this.#parts;
+    const { row } = request;
+    const clientId = newClientId();
+    const sinceMs = monotonicMs();
+    const resume = (await store.transcripts.listSubpaths(row.agentSessionId)).includes('');
+    const kind = resume ? 'resumed' : 'new';
+    const processFolder = await host.createProcessFolder(clientId);
+    let process: AgentProcess;
+    try {
+      process = await driver.start(
+        {
+          agentSessionId: row.agentSessionId,
+          sessionId: row.id,
+          resume,
+          clientId,
+          workspace: row.workspace,
+          processFolder,
+          options: request.options,
+          transcripts: store.transcripts,
+          answerer,
+        },
+        signal,
+      );
+    } catch (error) {
+      telemetry.metrics.count('roundhouse_process_starts_total', { kind, outcome: 'failed' });
+      await host.forgetProcess(clientId, processFolder);
+      throw error;
+    }
+    telemetry.metrics.count('roundhouse_process_starts_total', { kind, outcome: 'ready' });
+    telemetry.metrics.observe('roundhouse_start_seconds', (monotonicMs() - sinceMs) / 1000, {
+      kind,
+    });
+    void this.#followToEnd(process, request, processFolder);
+    return { clientId, process, processFolder };
+  }
+
+  async #followToEnd(
+    process: AgentProcess,
+    request: ConnectRequest,
+    processFolder: string,
+  ): Promise<void> {
+    const { host, telemetry } = this.#parts;
+    const exit = await process.exited;
+    telemetry.metrics.count('roundhouse_process_exits_total', {
+      cause: exit.reason ?? exit.signal ?? `code ${exit.code}`,
+    });
+    try {
+      // The folder of a process whose transcript did not reach the store is the only copy: it stays until it is rescued.
+      if (!exit.transcriptStale) await host.forgetProcess(process.clientId, processFolder);
+    } catch (error) {
+      telemetry.log.warn('process_folder_left', {
+        sessionId: request.row.name,
+        processFolder,
+        error: errorText(error),
+      });
+    }
+  }
+
+  async #rescue(request: ConnectRequest): Promise<void> {
+    const { row } = request;
+    if (row.staleTranscriptFolder === null) return;
+    const { driver, store, host, telemetry } = this.#parts;
+    await driver.rescueTranscript(row.staleTranscriptFolder, row.agentSessionId, store.transcripts);
+    await request.transcriptRescued();
+    await host.removeProcessFolder(row.staleTranscriptFolder);
+    telemetry.log.info('session_transcript_rescued', { sessionId: row.name, id: row.id });
+  }
+}
+
+function failure(request: ConnectRequest): string {
+  return `Failed to establish session connection: ${request.row.name}`;
+}

@@ -1,0 +1,115 @@
+import type { Residents } from './residents.ts';
+import type { Host, SweepResult } from '../contracts/host.ts';
+import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
+import { ERROR_KINDS, errorText } from '../errors.ts';
+import { endBy } from '../session/stop-cause.ts';
+import { endRecords } from '../session/turn-records.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { wallClockIso } from '../time/clock.ts';
+
+export interface RecoveryParts {
+  readonly store: SessionStore;
+  readonly host: Host;
+  readonly residents: Residents;
+  readonly owner: string;
+  readonly telemetry: Telemetry;
+}
+
+export interface RecoveryResult extends SweepResult {
+  /** Turns that were running when the host died and have been given their end. */
+  readonly turnsEnded: number;
+  /** Prompts that were accepted and never delivered; they run now. */
+  readonly prompts: readonly UnfinishedTurn[];
+  readonly oneShotsRemoved: number;
+}
+
+/**
+ * Puts in order what an earlier host left behind, before the first session is given out: its processes and folders go,
+ * turns that it was running get their end, once, and one-shot sessions are removed.
+ */
+export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
+  const { store, host, telemetry } = parts;
+  // First of all: a process of the earlier host may still be writing.
+  const swept = await host.sweep(await staleFolders(store));
+  const oneShotsRemoved = await removeOneShots(parts);
+  const unfinished = await store.unfinishedTurns();
+  const delivered = unfinished.filter((turn) => turn.delivered);
+  for (const turn of delivered) await endCrashed(turn, parts);
+  const result = {
+    ...swept,
+    turnsEnded: delivered.length,
+    prompts: unfinished.filter((turn) => !turn.delivered),
+    oneShotsRemoved,
+  };
+  telemetry.log.info('pool_recovered', { ...result, prompts: result.prompts.length });
+  return result;
+}
+
+/** Runs the prompts that were never delivered, one after the other, so that they do not crowd out new callers. */
+export async function runUndelivered(
+  prompts: readonly UnfinishedTurn[],
+  parts: RecoveryParts,
+): Promise<void> {
+  for (const { session, prompt } of prompts) {
+    try {
+      const client = await parts.residents.find(session.tenant, session.name);
+      await client?.resumePrompt(prompt)?.ended;
+    } catch (error) {
+      // The prompt stays in the store, for the next start.
+      parts.telemetry.log.warn('pool_prompt_not_resumed', {
+        sessionId: session.name,
+        error: errorText(error),
+      });
+    }
+  }
+}
+
+async function endCrashed(turn: UnfinishedTurn, { store, owner }: RecoveryParts): Promise<void> {
+  const row = await store.claimSession(turn.session.id, owner);
+  const last = await store.lastEventNumber(row.id);
+  const { when, next } = ERROR_KINDS.interrupted_by_crash;
+  const end = endBy({ code: 'interrupted_by_crash', message: `${when} ${next}` });
+  const at = wallClockIso();
+  const records = endRecords(turn.prompt.turnId ?? '', end, true).map((record, index) => ({
+    ...record,
+    number: last + 1 + index,
+    sessionId: row.id,
+    at,
+    type: record.body.type,
+  }));
+  await store.append(row.id, row.epoch, records);
+}
+
+async function removeOneShots({ store, host }: RecoveryParts): Promise<number> {
+  let removed = 0;
+  for await (const row of allSessions(store, 'one_shot')) {
+    await store.deleteSession(row.id);
+    await host.removeWorkspace(row.workspace);
+    removed += 1;
+  }
+  return removed;
+}
+
+async function staleFolders(store: SessionStore): Promise<ReadonlySet<string>> {
+  const folders = new Set<string>();
+  for await (const row of allSessions(store, 'named')) {
+    if (row.staleTranscriptFolder !== null) folders.add(row.staleTranscriptFolder);
+  }
+  return folders;
+}
+
+async function* allSessions(
+  store: SessionStore,
+  kind: SessionRow['kind'],
+): AsyncGenerator<SessionRow> {
+  let after: string | undefined;
+  do {
+    const page = await store.listSessions({
+      limit: 1_000,
+      kind,
+      ...(after !== undefined && { after }),
+    });
+    yield* page.sessions;
+    after = page.next ?? undefined;
+  } while (after !== undefined);
+}

@@ -1,0 +1,180 @@
+import { newAgentSessionId, newSessionId } from '../events/ids.ts';
+import type { Slots, Slot } from './slots.ts';
+import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
+import type { Host } from '../contracts/host.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
+import type { SeedMessage } from '../contracts/transcripts.ts';
+import type { SessionClient } from '../session/session-client.ts';
+import { unlessAborted } from '../time/deadline.ts';
+import { wallClockIso } from '../time/clock.ts';
+
+/** What a session is made of when it does not exist yet. */
+export interface NewSessionRequest {
+  readonly tenant: string;
+  readonly name: string;
+  readonly kind: SessionRow['kind'];
+  readonly options: AgentOptions;
+  readonly history: readonly SeedMessage[];
+}
+
+export interface ResidentsParts {
+  readonly store: SessionStore;
+  readonly host: Host;
+  readonly driver: AgentDriver;
+  /** Places in memory. */
+  readonly places: Slots;
+  /** This host's name, as the owner of its sessions. */
+  readonly owner: string;
+  readonly makeClient: (row: SessionRow, lastNumber: number) => SessionClient;
+}
+
+interface Resident {
+  readonly client: SessionClient;
+  readonly place: Slot;
+  /** Set while the session leaves memory: nobody is given it any more. */
+  departure: Promise<void> | undefined;
+}
+
+/**
+ * The sessions in memory, by tenant and name. Bringing one in happens once however many ask for it, and belongs to nobody:
+ * a caller who leaves cancels only the wait.
+ */
+export class Residents {
+  readonly #parts: ResidentsParts;
+  readonly #residents = new Map<string, Resident>();
+  readonly #arrivals = new Map<string, Promise<SessionClient>>();
+
+  constructor(parts: ResidentsParts) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#residents.size;
+  }
+
+  get(tenant: string, name: string): SessionClient | undefined {
+    const resident = this.#residents.get(keyOf(tenant, name));
+    return resident?.departure === undefined ? resident?.client : undefined;
+  }
+
+  /** A snapshot, without those that are leaving. */
+  clients(): SessionClient[] {
+    const present: SessionClient[] = [];
+    for (const { client, departure } of this.#residents.values()) {
+      if (departure === undefined) present.push(client);
+    }
+    return present;
+  }
+
+  /** The session, brought into memory if it is known. Undefined when it is not. */
+  async find(
+    tenant: string,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<SessionClient | undefined> {
+    const known = this.get(tenant, name) ?? this.#arrivals.get(keyOf(tenant, name));
+    if (known !== undefined) return unlessAborted(Promise.resolve(known), signal);
+    const row = await this.#parts.store.findSession(tenant, name);
+    return row === undefined
+      ? undefined
+      : this.#join(keyOf(tenant, name), signal, () => this.#claim(row.id));
+  }
+
+  /** The session, brought into memory or made. */
+  async findOrCreate(request: NewSessionRequest, signal?: AbortSignal): Promise<SessionClient> {
+    const key = keyOf(request.tenant, request.name);
+    const resident = this.get(request.tenant, request.name);
+    if (resident !== undefined) return resident;
+    return this.#join(key, signal, async () => {
+      const row = await this.#parts.store.findSession(request.tenant, request.name);
+      return row === undefined ? this.#create(request) : this.#claim(row.id);
+    });
+  }
+
+  /**
+   * Takes a session out of memory. From now on nobody is given it, and whoever asks for it again waits until `work`, which
+   * ends its process, is done. A second call joins the first.
+   */
+  depart(client: SessionClient, work: () => Promise<void>): Promise<void> {
+    const key = keyOf(client.tenant, client.name);
+    const resident = this.#residents.get(key);
+    if (resident?.client !== client) return Promise.resolve();
+    resident.departure ??= work().finally(() => {
+      this.#residents.delete(key);
+      resident.place.release();
+    });
+    return resident.departure;
+  }
+
+  /** Settles when those who are leaving have left. */
+  async empty(): Promise<void> {
+    const departures = [...this.#residents.values()].map(({ departure }) =>
+      Promise.resolve(departure),
+    );
+    await Promise.allSettled(departures);
+  }
+
+  #join(
+    key: string,
+    signal: AbortSignal | undefined,
+    row: () => Promise<SessionRow>,
+  ): Promise<SessionClient> {
+    let arrival = this.#arrivals.get(key);
+    if (arrival === undefined) {
+      arrival = this.#arrive(key, row).finally(() => this.#arrivals.delete(key));
+      this.#arrivals.set(key, arrival);
+    }
+    return unlessAborted(arrival, signal);
+  }
+
+  async #arrive(key: string, row: () => Promise<SessionRow>): Promise<SessionClient> {
+    await this.#residents.get(key)?.departure;
+    const place = await this.#parts.places.acquire();
+    try {
+      const session = await row();
+      const client = this.#parts.makeClient(
+        session,
+        await this.#parts.store.lastEventNumber(session.id),
+      );
+      this.#residents.set(key, { client, place, departure: undefined });
+      return client;
+    } catch (error) {
+      place.release();
+      throw error;
+    }
+  }
+
+  #claim(id: string): Promise<SessionRow> {
+    return this.#parts.store.claimSession(id, this.#parts.owner);
+  }
+
+  async #create(request: NewSessionRequest): Promise<SessionRow> {
+    const { store, host, driver, owner } = this.#parts;
+    const id = newSessionId();
+    const agentSessionId = newAgentSessionId();
+    const workspace = await host.createWorkspace(id);
+    try {
+      if (request.history.length > 0)
+        await driver.seedTranscript(agentSessionId, request.history, store.transcripts);
+      const { tenant, name, kind, options } = request;
+      return await store.createSession({
+        id,
+        tenant,
+        name,
+        kind,
+        options,
+        agentSessionId,
+        workspace,
+        owner,
+        createdAt: wallClockIso(),
+      });
+    } catch (error) {
+      await host.removeWorkspace(workspace);
+      throw error;
+    }
+  }
+}
+
+function keyOf(tenant: string, name: string): string {
+  return `${tenant}\u0000${name}`;
+}

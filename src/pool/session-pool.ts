@@ -1,0 +1,549 @@
+import { chooseVictim, UNUSED_GRACE_SECONDS } from './eviction.ts';
+import { startHousekeeping } from './housekeeping.ts';
+import type { PoolOptions } from './options.ts';
+import { ProcessStarter } from './process-starter.ts';
+import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
+import { Residents } from './residents.ts';
+import { Slots } from './slots.ts';
+import { checkStream } from './stream-check.ts';
+import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
+import type { Answerer } from '../contracts/answerer.ts';
+import type { Host } from '../contracts/host.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
+import type { SeedMessage } from '../contracts/transcripts.ts';
+import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
+import type { LogItem } from '../events/preview.ts';
+import type { EventRecord, Usage } from '../events/record.ts';
+import type { TailLimits } from '../log/tail.ts';
+import { SessionClient, type SessionMetrics } from '../session/session-client.ts';
+import type { SessionStatus } from '../session/states.ts';
+import type { TurnPhase } from '../session/stream-handle.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { wallClockMs } from '../time/clock.ts';
+import { withinDeadline } from '../time/deadline.ts';
+import { after } from '../time/timers.ts';
+
+/** What a pool works with. `compose.ts` puts it together. */
+export interface SessionPoolParts {
+  /** `maxProcesses` and `maxStarts` resolved: they depend on the machine. */
+  readonly options: PoolOptions & { readonly maxProcesses: number; readonly maxStarts: number };
+  readonly driver: AgentDriver;
+  readonly store: SessionStore;
+  readonly host: Host;
+  readonly answerer: Answerer;
+  readonly telemetry: Telemetry;
+  /** This host's name, as the owner of its sessions. */
+  readonly owner: string;
+  readonly tailLimits?: TailLimits;
+}
+
+/** How a session is asked for. */
+export interface SessionRequest {
+  /** Whose session it is. Names are unique, and visible, within a tenant only. Default `default`. */
+  readonly tenant?: string;
+  /** Laid over the session's options: omitted means inherit, equal means nothing happens. */
+  readonly agent?: AgentOptions;
+  /** For a new session. Default `named`. */
+  readonly kind?: SessionRow['kind'];
+  /** For a new session: messages that came before. A known session has its own. */
+  readonly history?: readonly SeedMessage[];
+  /** Gives up the wait of this caller; nobody else's. */
+  readonly signal?: AbortSignal;
+}
+
+/** A session as lists and details show it. */
+export interface SessionInfo extends SessionMetrics {
+  readonly id: string;
+  readonly name: string;
+  readonly status: SessionStatus;
+  readonly phase: TurnPhase | null;
+  readonly clientId: string | null;
+  readonly model: string | null;
+  readonly turnCount: number;
+  readonly queuedTurns: number;
+  readonly usage: Usage;
+  readonly createdAt: string;
+  readonly lastActiveAt: string;
+}
+
+/** The pool in figures, as of now. */
+export interface PoolStats {
+  readonly residentSessions: number;
+  readonly maxSessions: number;
+  readonly processSlots: {
+    readonly used: number;
+    readonly capacity: number;
+    readonly waiting: number;
+  };
+  readonly statuses: Readonly<Record<SessionStatus, number>>;
+  readonly phases: Readonly<Partial<Record<TurnPhase, number>>>;
+  readonly queuedTurns: number;
+  readonly readers: number;
+}
+
+const DEFAULT_TENANT = 'default';
+
+/**
+ * Live agent processes, addressed by session id. A session is data in the store; a process is a cache of it that the pool
+ * takes and gives back as it needs. See SEED rows S1 to S18 in `docs/session-lifecycle.md`.
+ */
+export class SessionPool {
+  readonly #parts: SessionPoolParts;
+  readonly #slots: Slots;
+  readonly #starts: Slots;
+  readonly #places: Slots;
+  readonly #residents: Residents;
+  readonly #stopHousekeeping: () => void;
+  #refusal: RoundhouseError | undefined;
+  #closing: Promise<void> | undefined;
+  #recovering: Promise<void> = Promise.resolve();
+
+  constructor(parts: SessionPoolParts) {
+    this.#parts = parts;
+    const { options, telemetry, store, host, driver, owner } = parts;
+    const { maxWaiters, waitMs } = options;
+    this.#slots = new Slots({
+      what: 'agent processes',
+      capacity: options.maxProcesses,
+      maxWaiters,
+      waitMs,
+      reclaim: () => this.#evict(),
+      onWaited: (seconds) => telemetry.metrics.observe('roundhouse_wait_seconds', seconds),
+    });
+    this.#places = new Slots({
+      what: 'resident sessions',
+      capacity: options.maxSessions,
+      maxWaiters,
+      waitMs,
+      reclaim: () => this.#makePlace(),
+    });
+    // Whoever starts a process has a slot, so no more can wait here than there are slots.
+    this.#starts = new Slots({
+      what: 'process starts',
+      capacity: options.maxStarts,
+      maxWaiters: Infinity,
+      waitMs: Infinity,
+    });
+    const connector = new ProcessStarter({
+      ...parts,
+      slots: this.#slots,
+      starts: this.#starts,
+      attempts: options.startAttempts,
+    });
+    this.#residents = new Residents({
+      store,
+      host,
+      driver,
+      owner,
+      places: this.#places,
+      makeClient: (row, lastNumber) =>
+        new SessionClient({
+          row,
+          lastNumber,
+          store,
+          connector,
+          telemetry,
+          limits: options.limits,
+          maxQueuedTurns: options.maxQueuedTurns,
+          onChange: (client) => this.#onChange(client),
+          ...(parts.tailLimits !== undefined && { tailLimits: parts.tailLimits }),
+        }),
+    });
+    this.#stopHousekeeping = startHousekeeping({
+      clients: () => this.#residents.clients(),
+      disconnect: (client, reason) => void this.#takeProcess(client, reason),
+      forget: (client) => void this.#forget(client),
+      telemetry,
+      ...options,
+    });
+  }
+
+  /**
+   * Puts in order what an earlier host left, and runs in the background the prompts that it accepted and never delivered.
+   * Call once, before the first session is asked for.
+   */
+  async recover(): Promise<RecoveryResult> {
+    const parts: RecoveryParts = { ...this.#parts, residents: this.#residents };
+    const result = await recover(parts);
+    this.#recovering = runUndelivered(result.prompts, parts);
+    return result;
+  }
+
+  /**
+   * Gives out the session of that id: the resident one, or one resumed from the store, or a new one. When it returns, a
+   * process is connected or a turn is under way; it waits on this session's own affairs only. A busy, healthy session is
+   * returned at once: queueing, or refusing, is `prompt`'s.
+   *
+   * Rejects with `pool_disabled`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
+   * `agent_unavailable`, `storage_failed`, or the signal's reason.
+   */
+  async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
+    const { telemetry, options } = this.#parts;
+    const { log } = telemetry;
+    const tenant = request.tenant ?? DEFAULT_TENANT;
+    const resident = this.#residents.get(tenant, sessionId);
+    const population = { currentSessions: this.#residents.size, maxSessions: options.maxSessions };
+    log.debug('session_pool_get_client_start', {
+      sessionId,
+      poolEnabled: options.enabled,
+      ...population,
+      sessionExists: resident !== undefined,
+    });
+    if (!options.enabled) {
+      log.error('session_pool_disabled', { sessionId });
+      throw new RoundhouseError('pool_disabled', 'Session pool is disabled');
+    }
+    try {
+      if (this.#refusal !== undefined) throw this.#refusal;
+      request.signal?.throwIfAborted();
+      const client = resident ?? (await this.#admit(tenant, sessionId, request));
+      await client.setOptions(request.agent);
+      if (resident !== undefined) await this.#readyForReuse(client, request.signal);
+      await this.#ensureConnected(client, request.signal);
+      log.debug('session_pool_get_client_complete', {
+        sessionId,
+        clientId: client.clientId,
+        sessionStatus: client.status,
+        sessionAgeSeconds: client.metrics.ageSeconds,
+        sessionMessageCount: client.metrics.messageCount,
+      });
+      return client;
+    } catch (error) {
+      if (request.signal?.aborted === true) throw error;
+      const refusal = asRoundhouseError(error);
+      telemetry.metrics.count('roundhouse_refusals_total', { code: refusal.code });
+      if (refusal.code === 'pool_at_capacity' || refusal.code === 'queue_full') {
+        log.error('session_pool_at_capacity', {
+          sessionId,
+          ...population,
+          maxProcesses: options.maxProcesses,
+        });
+      }
+      throw refusal;
+    }
+  }
+
+  /** Sessions of a tenant that the store knows, newest first. `limit` 1 to 1000. */
+  async listSessions(
+    tenant: string,
+    query: { limit: number; after?: string },
+  ): Promise<{ sessions: SessionInfo[]; next: string | null }> {
+    const page = await this.#parts.store.listSessions({ tenant, ...query, kind: 'named' });
+    return { sessions: page.sessions.map((row) => this.#info(row)), next: page.next };
+  }
+
+  async getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined> {
+    const row =
+      this.#residents.get(tenant, name)?.row ?? (await this.#parts.store.findSession(tenant, name));
+    return row && this.#info(row);
+  }
+
+  /** Records after a number, in order, at most `limit`. `session_not_found`. */
+  async readEvents(
+    tenant: string,
+    name: string,
+    query: { after: number; limit: number },
+  ): Promise<EventRecord[]> {
+    const row = await this.#knownRow(tenant, name);
+    return this.#parts.store.readEvents(row.id, query.after, query.limit);
+  }
+
+  /** Records after a number, then what happens. The session needs no process for it. `session_not_found`. */
+  async followEvents(
+    tenant: string,
+    name: string,
+    query: { after: number; signal?: AbortSignal },
+  ): Promise<AsyncIterable<LogItem>> {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const client = await this.#residents.find(tenant, name, query.signal);
+    if (client === undefined) throw notFound(name);
+    return client.read(query);
+  }
+
+  /** Interrupts what the session runs, and waits for its end. False when nothing was running. `session_not_found`. */
+  async interruptSession(tenant: string, name: string): Promise<boolean> {
+    const client = this.#residents.get(tenant, name);
+    if (client !== undefined) return client.interrupt();
+    await this.#knownRow(tenant, name);
+    return false;
+  }
+
+  /** Ends a session for good: what it runs, its process, its data, its workspace. False when there was none. */
+  async deleteSession(tenant: string, name: string): Promise<boolean> {
+    const client = await this.#residents.find(tenant, name);
+    if (client === undefined) return false;
+    await this.#residents.depart(client, async () => {
+      await client.end(
+        new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
+      );
+      await this.#parts.store.deleteSession(client.id);
+      await this.#parts.host.removeWorkspace(client.row.workspace);
+    });
+    return true;
+  }
+
+  stats(): PoolStats {
+    const statuses: Record<SessionStatus, number> = {
+      disconnected: 0,
+      connecting: 0,
+      idle: 0,
+      active: 0,
+      interrupting: 0,
+      error: 0,
+      closing: 0,
+      ended: 0,
+    };
+    const phases: Partial<Record<TurnPhase, number>> = {};
+    let queuedTurns = 0;
+    let readers = 0;
+    for (const client of this.#residents.clients()) {
+      statuses[client.status] += 1;
+      queuedTurns += client.queuedTurns;
+      readers += client.readerCount;
+      if (client.phase !== undefined) phases[client.phase] = (phases[client.phase] ?? 0) + 1;
+    }
+    const { used, capacity, waiting } = this.#slots;
+    return {
+      residentSessions: this.#residents.size,
+      maxSessions: this.#places.capacity,
+      processSlots: { used, capacity, waiting },
+      statuses,
+      phases,
+      queuedTurns,
+      readers,
+    };
+  }
+
+  /** Memory of every attached process, in bytes, by session id. */
+  async processMemory(): Promise<ReadonlyMap<string, number>> {
+    const memory = new Map<string, number>();
+    for (const client of this.#residents.clients()) {
+      const bytes = await client.memoryBytes();
+      if (bytes !== undefined) memory.set(client.id, bytes);
+    }
+    return memory;
+  }
+
+  /** Whether new turns are taken, and if not, why. */
+  readiness(): { readonly ready: boolean; readonly reason?: string } {
+    if (!this.#parts.options.enabled)
+      return { ready: false, reason: 'the session pool is disabled' };
+    return this.#refusal === undefined
+      ? { ready: true }
+      : { ready: false, reason: this.#refusal.message };
+  }
+
+  /**
+   * Takes no new turns, lets running ones finish for `drainMs`, interrupts the rest, and leaves no process behind.
+   * Accepted prompts that were not delivered stay in the store and run at the next start. May be called twice.
+   */
+  drain(drainMs: number = this.#parts.options.drainMs): Promise<void> {
+    this.#closing ??= this.#shutDown(drainMs);
+    return this.#closing;
+  }
+
+  /** {@link SessionPool.drain} without patience: what runs is interrupted at once. */
+  close(): Promise<void> {
+    return this.drain(0);
+  }
+
+  async #shutDown(drainMs: number): Promise<void> {
+    const { telemetry } = this.#parts;
+    const refusal = new RoundhouseError(
+      'draining',
+      'The server is shutting down and takes no new turns; retry elsewhere.',
+      {
+        retryAfterSeconds: 1,
+      },
+    );
+    this.#refusal = refusal;
+    this.#stopHousekeeping();
+    const clients = this.#residents.clients();
+    for (const client of clients) client.refusePrompts(refusal);
+    for (const slots of [this.#places, this.#slots, this.#starts]) slots.refuse(refusal);
+    const quiet = Promise.all(clients.map((client) => client.quiet()));
+    const { timedOut } = await withinDeadline(quiet, drainMs);
+    telemetry.log.info('pool_drained', { sessions: clients.length, timedOut });
+    await Promise.all(this.#residents.clients().map((client) => this.#forget(client, refusal)));
+    await this.#residents.empty();
+    await this.#recovering;
+  }
+
+  /** S3, S16: a session that is not in memory gets a place there, and is made if nobody knows it. */
+  async #admit(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
+    this.#parts.telemetry.log.debug('session_pool_creating_new_session', { sessionId: name });
+    const { kind = 'named', agent = {}, history = [] } = request;
+    return this.#residents.findOrCreate(
+      { tenant, name, kind, options: agent, history },
+      request.signal,
+    );
+  }
+
+  /** S5 to S15: what has to happen before a session in memory is given out again. */
+  async #readyForReuse(client: SessionClient, signal: AbortSignal | undefined): Promise<void> {
+    const { options, telemetry } = this.#parts;
+    const { log } = telemetry;
+    const { name: sessionId, clientId } = client;
+    log.debug('session_pool_existing_session_found', {
+      sessionId,
+      clientId,
+      sessionStatus: client.status,
+    });
+    if (client.status === 'interrupting') {
+      await this.#awaitInterrupt(client);
+      return;
+    }
+    await checkStream(client, telemetry);
+    if (client.busy) return;
+    if (client.metrics.ageSeconds * 1000 >= options.sessionTtlMs) {
+      log.debug('session_expired', { sessionId });
+      await this.#takeProcess(client, 'expired');
+    } else if (client.optionsChanged) {
+      log.debug('session_options_changed', { sessionId, clientId });
+      await this.#takeProcess(client, 'options_changed');
+    } else if (!client.healthy) {
+      if (!options.connectionRecovery)
+        throw connectionFailed(sessionId, 'its process ended, and pool.connectionRecovery is off');
+      log.debug('session_unhealthy_recovering', { sessionId });
+      await this.#ensureConnected(client, signal);
+      client.markReused();
+    } else if (client.status === 'idle') {
+      log.debug('session_pool_reusing_healthy_session', { sessionId, clientId });
+      client.markReused();
+    } else {
+      // Without a process, which is normal: the next step resumes the conversation in a new one.
+      log.debug('session_pool_resuming_session', { sessionId, sessionStatus: client.status });
+    }
+  }
+
+  /** S6: an interrupt is waited for, and the client replaced in both outcomes; the conversation goes on. */
+  async #awaitInterrupt(client: SessionClient): Promise<void> {
+    const { log } = this.#parts.telemetry;
+    const { name: sessionId, clientId } = client;
+    log.warn('session_pool_interrupting_session', { sessionId, clientId });
+    if (await client.waitForInterrupt(this.#parts.options.limits.interruptMs)) {
+      log.debug('session_pool_interrupt_completed', { sessionId, clientId });
+      client.renewClientId();
+    } else {
+      log.warn('session_pool_interrupt_timeout', { sessionId, clientId });
+      await client.abandonInterrupt();
+    }
+  }
+
+  /** S17: connected, or a clear refusal. */
+  async #ensureConnected(client: SessionClient, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await client.ensureConnected(signal);
+    } catch (error) {
+      const failure = asRoundhouseError(error);
+      if (failure.code !== 'session_connection_failed') throw error;
+      this.#parts.telemetry.log.error('session_pool_connection_failed', {
+        sessionId: client.name,
+        error: errorText(failure),
+      });
+      throw connectionFailed(client.name, failure.message, failure);
+    }
+  }
+
+  #onChange(client: SessionClient): void {
+    if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
+    // A session at rest may be what a waiter needs: its process, or its place.
+    this.#slots.poke();
+    this.#places.poke();
+    if (client.status === 'idle' && client.turnsOfProcess === 0) {
+      after(UNUSED_GRACE_SECONDS * 1000, () => this.#slots.poke());
+    }
+  }
+
+  #evict(): Promise<void> | undefined {
+    const victim = chooseVictim(this.#residents.clients());
+    return victim && this.#takeProcess(victim, 'evicted');
+  }
+
+  #makePlace(): Promise<void> | undefined {
+    let oldest: SessionClient | undefined;
+    for (const client of this.#residents.clients()) {
+      if (
+        client.busy ||
+        client.readerCount > 0 ||
+        client.status === 'connecting' ||
+        client.status === 'closing'
+      )
+        continue;
+      if (oldest === undefined || client.metrics.idleSeconds > oldest.metrics.idleSeconds)
+        oldest = client;
+    }
+    return oldest && this.#forget(oldest);
+  }
+
+  async #takeProcess(
+    client: SessionClient,
+    reason: 'evicted' | 'idle' | 'expired' | 'options_changed',
+  ): Promise<void> {
+    const { telemetry } = this.#parts;
+    telemetry.metrics.count('roundhouse_evictions_total', { reason });
+    telemetry.log.info('session_process_taken', {
+      sessionId: client.name,
+      clientId: client.clientId,
+      reason,
+      idleSeconds: client.metrics.idleSeconds,
+    });
+    await client.disconnect(reason);
+  }
+
+  /** The session leaves memory, its process with it; the conversation stays in the store. */
+  #forget(client: SessionClient, reason?: RoundhouseError): Promise<void> {
+    const moved = new RoundhouseError(
+      'session_moved',
+      `Session ${client.name} left memory; ask for it again.`,
+    );
+    return this.#residents.depart(client, () => client.end(reason ?? moved));
+  }
+
+  async #knownRow(tenant: string, name: string): Promise<SessionRow> {
+    const row =
+      this.#residents.get(tenant, name)?.row ?? (await this.#parts.store.findSession(tenant, name));
+    if (row === undefined) throw notFound(name);
+    return row;
+  }
+
+  #info(row: SessionRow): SessionInfo {
+    const client = this.#residents.get(row.tenant, row.name);
+    const { id, name, usage, turnCount, createdAt, lastActiveAt } = client?.row ?? row;
+    const atRest: SessionMetrics = {
+      ageSeconds: 0,
+      idleSeconds: Math.max(0, (wallClockMs() - Date.parse(lastActiveAt)) / 1000),
+      messageCount: turnCount,
+      errorCount: 0,
+      reused: false,
+    };
+    return {
+      ...(client?.metrics ?? atRest),
+      id,
+      name,
+      status: client?.status ?? 'disconnected',
+      phase: client?.phase ?? null,
+      clientId: client?.clientId ?? null,
+      model: row.options.model ?? null,
+      turnCount,
+      queuedTurns: client?.queuedTurns ?? 0,
+      usage,
+      createdAt,
+      lastActiveAt,
+    };
+  }
+}
+
+function notFound(name: string): RoundhouseError {
+  return new RoundhouseError('session_not_found', `No session ${name} belongs to this key.`);
+}
+
+function connectionFailed(name: string, why: string, cause?: RoundhouseError): RoundhouseError {
+  const prefix = `Failed to establish session connection: ${name}`;
+  const message = why.startsWith(prefix) ? why : `${prefix} (${why})`;
+  const { retryAfterSeconds } = cause ?? {};
+  return new RoundhouseError('session_connection_failed', message, {
+    cause,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  });
+}

@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import type { AgentOptions } from '../contracts/agent-driver.ts';
+
+/**
+ * Options with the later ones laid over the earlier: what is omitted is inherited, what is equal changes nothing.
+ */
+export function mergeOptions(base: AgentOptions, later: AgentOptions | undefined): AgentOptions {
+  return later === undefined ? base : { ...base, ...later };
+}
+
+/**
+ * Canonical hash of everything that is fixed at a process's start. The model is not: it changes live.
+ */
+export function fingerprint(options: AgentOptions): string {
+  const { model: _live, ...fixed } = options;
+  return createHash('sha256').update(canonicalJson(fixed)).digest('hex').slice(0, 16);
+}
+
+/** JSON with keys sorted and undefined left out, so that equal options have equal texts. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value)
+      .filter(([, item]) => item !== undefined)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
+  }
+  return JSON.stringify(value);
+}

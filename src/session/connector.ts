@@ -1,0 +1,29 @@
+import type { AgentOptions, AgentProcess } from '../contracts/agent-driver.ts';
+import type { SessionRow } from '../contracts/session-store.ts';
+
+/** A process that a session may use until it ends; its slot goes back by itself when the process is gone. */
+export interface Connection {
+  /** The name of this attachment. */
+  readonly clientId: string;
+  readonly process: AgentProcess;
+  /** The process's own folder. */
+  readonly processFolder: string;
+}
+
+export interface ConnectRequest {
+  readonly row: SessionRow;
+  readonly options: AgentOptions;
+  /** Milliseconds that the start may take, all attempts together, once there is a slot. */
+  readonly startMs: number;
+  /** Called when what a stale transcript lacked has been imported, before the start. */
+  readonly transcriptRescued: () => Promise<void>;
+}
+
+/** Where a session gets processes from: the pool. */
+export interface Connector {
+  /**
+   * Waits for a slot and starts a process. Aborting `signal` gives up the wait or the start and leaves nothing behind.
+   * Rejects with `pool_at_capacity`, `queue_full`, `draining`, `agent_unavailable` or `session_connection_failed`.
+   */
+  connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection>;
+}

@@ -1,0 +1,272 @@
+import { fingerprint } from './agent-options.ts';
+import type { ConnectRequest, Connection, Connector } from './connector.ts';
+import type { AgentOptions } from '../contracts/agent-driver.ts';
+import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
+import { monotonicMs } from '../time/clock.ts';
+import { unlessAborted } from '../time/deadline.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+/** Back-off after failed connects: 0.5 s, doubled each time, at most 30 s. */
+const BACKOFF_FIRST_MS = 500;
+const BACKOFF_MAX_MS = 30_000;
+
+/** A process attached to the session. The client id names the attachment, and may change while the process stays. */
+export interface Attachment {
+  clientId: string;
+  readonly connection: Connection;
+  /** Fingerprint of the options that the process was started with. */
+  readonly optionsKey: string;
+  readonly sinceMs: number;
+  /** Turns that it has begun. */
+  turns: number;
+}
+
+interface ConnectOperation {
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+  waiters: number;
+}
+
+type LinkState =
+  | { readonly name: 'disconnected' }
+  | { readonly name: 'connecting'; readonly operation: ConnectOperation }
+  | { readonly name: 'attached'; readonly attachment: Attachment }
+  | { readonly name: 'closing'; readonly done: Promise<void> }
+  | {
+      readonly name: 'error';
+      readonly failure: RoundhouseError;
+      readonly attempts: number;
+      readonly retryAtMs: number;
+    }
+  | { readonly name: 'ended' };
+
+export interface LinkParts {
+  readonly sessionName: string;
+  readonly connector: Connector;
+  /** What a process would be started with now. */
+  readonly request: () => ConnectRequest;
+  /** Whether a prompt needs a process; a connect that nobody needs is given up. */
+  readonly needed: () => boolean;
+  /** Called after every change of {@link SessionLink.status}. */
+  readonly onChange: (reason: string) => void;
+  /** A turn that runs sees the end of its process itself, and calls {@link SessionLink.drop}. */
+  readonly isTurnRunning: () => boolean;
+  /** A process would not start. */
+  readonly onFailure: () => void;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * A session's hold on a process: none, one that is starting, one that is attached, one that is going. There is never a
+ * second one: a new process starts only when the old one, and everything it started, is gone.
+ */
+export class SessionLink {
+  readonly #parts: LinkParts;
+  #state: LinkState = { name: 'disconnected' };
+
+  constructor(parts: LinkParts) {
+    this.#parts = parts;
+  }
+
+  get status(): LinkState['name'] {
+    return this.#state.name;
+  }
+
+  get attachment(): Attachment | undefined {
+    return this.#state.name === 'attached' ? this.#state.attachment : undefined;
+  }
+
+  /**
+   * Makes sure that a process is attached. Joins a connect that is under way. Aborting `signal` gives up this wait only,
+   * and the connect with it when nobody else waits and no prompt needs it.
+   */
+  async ensureAttached(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      switch (this.#state.name) {
+        case 'attached':
+          return;
+        case 'closing':
+          await unlessAborted(this.#state.done, signal);
+          break;
+        case 'connecting':
+          await this.#join(this.#state.operation, signal);
+          break;
+        case 'error':
+          this.#refuseInBackoff(this.#state);
+          this.#startConnect(this.#state.attempts);
+          break;
+        case 'disconnected':
+          this.#startConnect(0);
+          break;
+        case 'ended':
+          throw new RoundhouseError(
+            'session_ended',
+            `Session ${this.#parts.sessionName} has ended; use a new id.`,
+          );
+        default:
+          this.#state satisfies never;
+      }
+    }
+  }
+
+  /** Closes the attached process in good order. Resolves when it is gone; at once when there is none. */
+  release(reason: string): Promise<void> {
+    if (this.#state.name === 'closing') return this.#state.done;
+    if (this.#state.name !== 'attached') return Promise.resolve();
+    const { process } = this.#state.attachment.connection;
+    return this.#leave(() => process.close(), reason);
+  }
+
+  /** Lets go of a process that can't be used any more. `died`: it ended by itself, which makes the session unhealthy. */
+  drop(reason: string, died: boolean): Promise<void> {
+    if (this.#state.name !== 'attached') return Promise.resolve();
+    const { process } = this.#state.attachment.connection;
+    return this.#leave(() => process.destroy(reason), reason, died);
+  }
+
+  /** A connect that nobody waits for and no prompt needs is given up: it may be standing in the queue for a slot. */
+  giveUpUnneeded(): void {
+    if (
+      this.#state.name !== 'connecting' ||
+      this.#state.operation.waiters > 0 ||
+      this.#parts.needed()
+    )
+      return;
+    this.#state.operation.abort.abort(
+      new RoundhouseError('turn_cancelled', 'Nobody waits for the session any more.'),
+    );
+  }
+
+  /** Ends whatever is there. Resolves when no process is left; afterwards nothing can be attached. */
+  async end(reason: RoundhouseError): Promise<void> {
+    for (;;) {
+      switch (this.#state.name) {
+        case 'connecting':
+          this.#state.operation.abort.abort(reason);
+          await this.#state.operation.done.catch(ignoreKeptInState);
+          break;
+        case 'attached':
+          await this.release(reason.code);
+          break;
+        case 'closing':
+          await this.#state.done;
+          break;
+        case 'disconnected':
+        case 'error':
+          this.#to({ name: 'ended' }, reason.code);
+          return;
+        case 'ended':
+          return;
+        default:
+          this.#state satisfies never;
+      }
+    }
+  }
+
+  #startConnect(attempts: number): void {
+    const abort = new AbortController();
+    const done = this.#connect(abort.signal, attempts);
+    done.catch(ignoreKeptInState);
+    this.#to({ name: 'connecting', operation: { abort, done, waiters: 0 } }, 'needed');
+  }
+
+  async #connect(signal: AbortSignal, attempts: number): Promise<void> {
+    // Nothing here may fail before the state is `connecting`.
+    await Promise.resolve();
+    try {
+      const request = this.#parts.request();
+      this.#attach(await this.#parts.connector.connect(request, signal), request.options);
+    } catch (error) {
+      const failure = asRoundhouseError(
+        signal.aborted ? signal.reason : error,
+        'session_connection_failed',
+      );
+      this.#connectFailed(failure, attempts + 1);
+      throw failure;
+    }
+  }
+
+  #attach(connection: Connection, options: AgentOptions): void {
+    const { clientId } = connection;
+    const optionsKey = fingerprint(options);
+    const attachment: Attachment = {
+      clientId,
+      connection,
+      optionsKey,
+      sinceMs: monotonicMs(),
+      turns: 0,
+    };
+    this.#to({ name: 'attached', attachment }, 'connected');
+    void connection.process.exited.then(() => this.#onExit(attachment));
+  }
+
+  #connectFailed(failure: RoundhouseError, attempts: number): void {
+    // Only a process that would not start is a fault of the session; a full pool or a shutdown is not.
+    if (failure.code === 'session_connection_failed' || failure.code === 'agent_unavailable') {
+      this.#parts.onFailure();
+      const backoffMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (attempts - 1));
+      this.#to(
+        { name: 'error', failure, attempts, retryAtMs: monotonicMs() + backoffMs },
+        failure.code,
+      );
+    } else {
+      this.#to({ name: 'disconnected' }, failure.code);
+    }
+  }
+
+  async #join(operation: ConnectOperation, signal: AbortSignal | undefined): Promise<void> {
+    operation.waiters += 1;
+    try {
+      await unlessAborted(operation.done, signal);
+    } finally {
+      operation.waiters -= 1;
+      this.giveUpUnneeded();
+    }
+  }
+
+  #refuseInBackoff(state: Extract<LinkState, { name: 'error' }>): void {
+    const waitMs = state.retryAtMs - monotonicMs();
+    if (waitMs <= 0) return;
+    throw new RoundhouseError(state.failure.code, state.failure.message, {
+      cause: state.failure,
+      retryAfterSeconds: Math.ceil(waitMs / 1000),
+    });
+  }
+
+  #leave(end: () => Promise<unknown>, reason: string, died = false): Promise<void> {
+    const done = Promise.resolve()
+      .then(end)
+      .catch((error: unknown) => {
+        const { telemetry, sessionName } = this.#parts;
+        telemetry.log.error('session_process_not_ended', {
+          sessionId: sessionName,
+          reason,
+          error: errorText(error),
+        });
+      })
+      .then(() => this.#to(died ? this.#unhealthy() : { name: 'disconnected' }, reason));
+    this.#to({ name: 'closing', done }, reason);
+    return done;
+  }
+
+  #onExit(attachment: Attachment): void {
+    if (this.attachment !== attachment || this.#parts.isTurnRunning()) return;
+    this.#to(this.#unhealthy(), 'process_ended');
+  }
+
+  #unhealthy(): LinkState {
+    const failure = new RoundhouseError(
+      'session_connection_failed',
+      `The agent process of session ${this.#parts.sessionName} ended by itself.`,
+    );
+    return { name: 'error', failure, attempts: 0, retryAtMs: monotonicMs() };
+  }
+
+  #to(next: LinkState, reason: string): void {
+    this.#state = next;
+    this.#parts.onChange(reason);
+  }
+}
+
+/** The failure is in the state, and in the hands of those who wait. */
+function ignoreKeptInState(): void {}

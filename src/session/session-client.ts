@@ -1,0 +1,607 @@
+import { fingerprint, mergeOptions } from './agent-options.ts';
+import type { Connector } from './connector.ts';
+import { Journal } from './journal.ts';
+import type { TurnLimits } from './limits.ts';
+import { SessionLink, type Attachment } from './link.ts';
+import { mayFollow, type SessionStatus } from './states.ts';
+import {
+  ABANDONED,
+  endBy,
+  INTERRUPTED_BY_CLIENT,
+  isWish,
+  limitCause,
+  WITHDRAWN,
+  type StopCause,
+} from './stop-cause.ts';
+import type { StreamHandle, TurnPhase } from './stream-handle.ts';
+import { driveTurn, type TurnOutcome } from './turn-driver.ts';
+import { deliveredRecord, effectiveEnd, interruptRecord, promptRecord } from './turn-records.ts';
+import { TurnStream, type WhenUnread } from './turn-stream.ts';
+import { Turn } from './turn.ts';
+import type { AgentOptions } from '../contracts/agent-driver.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
+import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
+import { newClientId } from '../events/ids.ts';
+import type { LogItem } from '../events/preview.ts';
+import type { EventRecord, PromptContent, TurnEnd } from '../events/record.ts';
+import type { TailLimits } from '../log/tail.ts';
+import { monotonicMs, wallClockIso } from '../time/clock.ts';
+import { withinDeadline } from '../time/deadline.ts';
+import { after, type Timer } from '../time/timers.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+/** What a session in memory works with. */
+export interface SessionClientParts {
+  readonly row: SessionRow;
+  readonly lastNumber: number;
+  readonly store: SessionStore;
+  readonly connector: Connector;
+  readonly limits: TurnLimits;
+  readonly maxQueuedTurns: number;
+  readonly tailLimits?: TailLimits;
+  readonly telemetry: Telemetry;
+  /** Called after every change of {@link SessionClient.status}, and when the session comes to rest. */
+  readonly onChange: (client: SessionClient) => void;
+}
+
+export interface PromptRequest {
+  /** The model of this turn only. */
+  readonly model?: string;
+  /** What to do while a turn runs: wait behind it (default), or refuse with `session_busy`. */
+  readonly onBusy?: 'queue' | 'reject';
+  /** What happens when the last reader leaves before the end. Default: the turn goes on. */
+  readonly whenUnread?: WhenUnread;
+  /** Withdraws the prompt while it has not been delivered. Afterwards use the handle's `interrupt`. */
+  readonly signal?: AbortSignal;
+  /** Limits of this turn; the rest is the session's. */
+  readonly limits?: Partial<TurnLimits>;
+}
+
+/** Figures of a session since it came into memory, except where they say otherwise. */
+export interface SessionMetrics {
+  /** Age of the attachment of the present process; 0 without one. */
+  readonly ageSeconds: number;
+  /** Time since the end of the last turn; 0 while one runs or waits. */
+  readonly idleSeconds: number;
+  /** Prompts over the whole life of the session. */
+  readonly messageCount: number;
+  readonly errorCount: number;
+  /** Whether the session was given out before with the same attachment. */
+  readonly reused: boolean;
+}
+
+/** What the attached process is doing. `resting.stream`: of the last turn, until it is cleared. */
+type Activity =
+  | { readonly name: 'resting'; stream: TurnStream | undefined }
+  | { readonly name: 'active'; readonly turn: Turn }
+  | { readonly name: 'interrupting'; readonly turn: Turn; readonly deadline: Timer };
+
+/**
+ * One session in memory: its turns, its log, and its hold on a process. At most one turn runs, and what it puts out reaches
+ * that turn's readers only. Made by the pool; clients get it from `SessionPool.getSessionClient`.
+ */
+export class SessionClient {
+  readonly #parts: SessionClientParts;
+  readonly #journal: Journal;
+  readonly #link: SessionLink;
+  readonly #queue: Turn[] = [];
+  readonly #streams = new Map<Turn, TurnStream>();
+  #activity: Activity = { name: 'resting', stream: undefined };
+  #status: SessionStatus = 'disconnected';
+  #restingSinceMs = monotonicMs();
+  #errorCount = 0;
+  #reused = false;
+  #refusal: RoundhouseError | undefined;
+
+  constructor(parts: SessionClientParts) {
+    this.#parts = parts;
+    this.#journal = new Journal(parts);
+    this.#link = new SessionLink({
+      sessionName: parts.row.name,
+      connector: parts.connector,
+      request: () => ({
+        row: this.row,
+        options: this.#queue[0]?.agentOptions ?? this.row.options,
+        startMs: parts.limits.startMs,
+        transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
+      }),
+      needed: () => this.#queue.length > 0,
+      isTurnRunning: () => this.#runningTurn !== undefined,
+      onFailure: () => {
+        this.#errorCount += 1;
+      },
+      onChange: (reason) => this.#onLinkChange(reason),
+      telemetry: parts.telemetry,
+    });
+  }
+
+  /** Our id of the session, `sesn_…`. */
+  get id(): string {
+    return this.row.id;
+  }
+
+  /** The caller's name of it. */
+  get name(): string {
+    return this.row.name;
+  }
+
+  get tenant(): string {
+    return this.row.tenant;
+  }
+
+  /** The session as it stands in the store. */
+  get row(): SessionRow {
+    return this.#journal.row;
+  }
+
+  get status(): SessionStatus {
+    return this.#status;
+  }
+
+  /** The present attachment; null without a process. */
+  get clientId(): string | null {
+    return this.#link.attachment?.clientId ?? null;
+  }
+
+  /** Whether a turn runs or waits. */
+  get busy(): boolean {
+    return this.#queue.length > 0 || this.#runningTurn !== undefined;
+  }
+
+  /** Phase of the turn that runs or waits first; undefined when there is none. */
+  get phase(): TurnPhase | undefined {
+    return (this.#runningTurn ?? this.#queue[0])?.phase;
+  }
+
+  /** Prompts that wait behind the running one, or for a process. */
+  get queuedTurns(): number {
+    return this.#queue.length;
+  }
+
+  get metrics(): SessionMetrics {
+    const now = monotonicMs();
+    const { attachment } = this.#link;
+    return {
+      ageSeconds: attachment === undefined ? 0 : (now - attachment.sinceMs) / 1000,
+      idleSeconds: this.busy ? 0 : (now - this.#restingSinceMs) / 1000,
+      messageCount: this.row.turnCount,
+      errorCount: this.#errorCount,
+      reused: this.#reused,
+    };
+  }
+
+  /**
+   * Prompts the session. Resolves when the prompt is in the store: from then on it survives a crash, and the handle shows
+   * its turn to the end. Rejects with `invalid_request`, `session_busy`, `queue_full`, `draining`, `session_ended` or
+   * `storage_failed`; then nothing was kept.
+   */
+  async prompt(content: PromptContent, request: PromptRequest = {}): Promise<StreamHandle> {
+    this.#refuseImpossible(content, request);
+    const turn = this.#newTurn(content, request);
+    // From here on the session is busy: it can't be evicted, and later prompts stand behind this one.
+    this.#queue.push(turn);
+    const options = request.model === undefined ? {} : { model: request.model };
+    try {
+      const [record] = await this.#journal.append([promptRecord(turn.id, content, options)], {
+        turnCount: this.row.turnCount + 1,
+        lastActiveAt: wallClockIso(),
+      });
+      return this.#admit(turn, record?.number ?? this.#journal.log.lastNumber, request);
+    } catch (error) {
+      const failure = asRoundhouseError(error, 'storage_failed');
+      this.#removeFromQueue(turn);
+      turn.finish(endBy(failure));
+      this.#advance();
+      throw failure;
+    }
+  }
+
+  /** Takes up a prompt that an earlier host accepted and never delivered. */
+  resumePrompt(prompt: EventRecord): StreamHandle | undefined {
+    if (prompt.body.type !== 'user.message' || prompt.turnId === null) return undefined;
+    const { model } = prompt.detail.prompt ?? {};
+    const recovered = { turnId: prompt.turnId, number: prompt.number };
+    const turn = this.#newTurn(
+      prompt.body.content,
+      model === undefined ? {} : { model },
+      recovered,
+    );
+    this.#queue.push(turn);
+    return this.#admit(turn, prompt.number, {});
+  }
+
+  /**
+   * Interrupts the turn that runs, or withdraws the prompt that waits first. Resolves when that turn has ended: true, or
+   * false when there was nothing to interrupt. The conversation goes on.
+   */
+  async interrupt(): Promise<boolean> {
+    const turn = this.#runningTurn ?? this.#queue[0];
+    if (turn === undefined) return false;
+    await this.#journal.append([interruptRecord(turn.id)]);
+    return this.#stopTurn(turn, INTERRUPTED_BY_CLIENT);
+  }
+
+  /** Every record after a number, then what happens, until the signal aborts or the session leaves memory. */
+  read(options: { after: number; signal?: AbortSignal }): AsyncIterable<LogItem> {
+    return this.#journal.log.read(options);
+  }
+
+  // ---- For the pool ----
+
+  /** Readers that follow the session now. */
+  get readerCount(): number {
+    return this.#journal.log.readerCount;
+  }
+
+  /** False when the process has failed, or could not be started. A session without a process is healthy. */
+  get healthy(): boolean {
+    const { attachment } = this.#link;
+    return attachment === undefined
+      ? this.#status !== 'error'
+      : attachment.connection.process.alive;
+  }
+
+  /** Turns that the present process has begun; 0 without a process. */
+  get turnsOfProcess(): number {
+    return this.#link.attachment?.turns ?? 0;
+  }
+
+  /** Whether the attached process was started with other options than the session now has. */
+  get optionsChanged(): boolean {
+    const { attachment } = this.#link;
+    return attachment !== undefined && attachment.optionsKey !== fingerprint(this.row.options);
+  }
+
+  /** Memory of the process in bytes; undefined without one, or where it can't be told. */
+  async memoryBytes(): Promise<number | undefined> {
+    return this.#link.attachment?.connection.process.memoryBytes();
+  }
+
+  /** Lays options over the session's; those that can't change live take effect with the next prompt, in a new process by resume. */
+  async setOptions(later: AgentOptions | undefined): Promise<void> {
+    const options = mergeOptions(this.row.options, later);
+    if (fingerprint(options) !== fingerprint(this.row.options))
+      await this.#journal.patch({ options });
+  }
+
+  /** The session is given out again on the same attachment, or after a recovery. */
+  markReused(): void {
+    this.#reused = true;
+  }
+
+  /** The attachment gets a new client id on the same process (S6). */
+  renewClientId(): void {
+    const { attachment } = this.#link;
+    if (attachment !== undefined) attachment.clientId = newClientId();
+  }
+
+  /** Waits at most `timeoutMs` for a running interrupt. False when it is not over by then. */
+  async waitForInterrupt(timeoutMs: number): Promise<boolean> {
+    if (this.#activity.name !== 'interrupting') return true;
+    const { timedOut } = await withinDeadline(this.#activity.turn.ended, timeoutMs);
+    return !timedOut;
+  }
+
+  /** Destroys the process of an interrupt that does not come to its end. Resolves when the turn has ended. */
+  async abandonInterrupt(): Promise<void> {
+    if (this.#activity.name !== 'interrupting') return;
+    const { turn } = this.#activity;
+    void this.#link.attachment?.connection.process.destroy('interrupt timed out');
+    await turn.ended;
+  }
+
+  /** The turn that runs and is not being interrupted, for S7 to S9. */
+  get activeTurn(): Turn | undefined {
+    return this.#activity.name === 'active' ? this.#activity.turn : undefined;
+  }
+
+  /** The stream of the turn that runs, or of the last one since the session was given out (S7, S10, S11). */
+  get stream(): TurnStream | undefined {
+    return this.#activity.name === 'resting'
+      ? this.#activity.stream
+      : this.#streams.get(this.#activity.turn);
+  }
+
+  /** Forgets the stream of the last turn. Its readers keep what they have. */
+  clearStream(): void {
+    if (this.#activity.name === 'resting') this.#activity.stream = undefined;
+  }
+
+  /** Resolves when a process is attached, or a turn is under way. See {@link SessionLink.ensureAttached}. */
+  async ensureConnected(signal?: AbortSignal): Promise<void> {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    await this.#link.ensureAttached(signal);
+  }
+
+  /** Takes the process of a session at rest; the session stays. Resolves when it is gone. */
+  async disconnect(reason: string): Promise<void> {
+    if (!this.busy) await this.#link.release(reason);
+  }
+
+  /** Refuses prompts from now on. Those that wait stay in the store for the next host; their readers get the error. */
+  refusePrompts(error: RoundhouseError): void {
+    this.#refusal ??= error;
+  }
+
+  /** Settles when no turn runs. */
+  async quiet(): Promise<void> {
+    while (this.#runningTurn !== undefined) await this.#runningTurn.ended;
+  }
+
+  /**
+   * Ends the session's life in memory: the running turn is stopped with `error`, within the interrupt's deadline, then the
+   * process goes, then the readers. May be called twice.
+   */
+  async end(error: RoundhouseError): Promise<void> {
+    this.refusePrompts(error);
+    if (this.#runningTurn !== undefined) await this.#stopTurn(this.#runningTurn, error);
+    await this.#link.end(error);
+    for (const turn of this.#queue.splice(0)) turn.finish(endBy(error));
+    this.#journal.log.close(error);
+  }
+
+  // ---- Turns ----
+
+  get #runningTurn(): Turn | undefined {
+    return this.#activity.name === 'resting' ? undefined : this.#activity.turn;
+  }
+
+  #refuseImpossible(content: PromptContent, request: PromptRequest): void {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    request.signal?.throwIfAborted();
+    if (content.length === 0) {
+      throw new RoundhouseError(
+        'invalid_request',
+        'The prompt is empty: expected at least one content block.',
+      );
+    }
+    if (request.onBusy === 'reject' && this.busy) {
+      const message = `Session ${this.name} is running a turn; retry when it has ended, or let the prompt queue.`;
+      throw new RoundhouseError('session_busy', message);
+    }
+    // One may wait for a process that is being connected; the limit is for those behind a running turn or behind that one.
+    if (this.#queue.length > this.#parts.maxQueuedTurns) {
+      const message = `Session ${this.name} has ${this.#parts.maxQueuedTurns} prompts waiting, which is the limit; retry later.`;
+      throw new RoundhouseError('queue_full', message, { retryAfterSeconds: 1 });
+    }
+  }
+
+  #newTurn(
+    content: PromptContent,
+    request: PromptRequest,
+    recovered?: { turnId: string; number: number },
+  ): Turn {
+    return new Turn({
+      content,
+      model: request.model,
+      agentOptions: this.row.options,
+      limits: { ...this.#parts.limits, ...request.limits },
+      telemetry: this.#parts.telemetry,
+      onLimit: (turn, phase) => this.#onLimit(turn, phase),
+      ...(recovered !== undefined && { recovered }),
+    });
+  }
+
+  /** The prompt is in the store: its handle, and its place in the queue. */
+  #admit(turn: Turn, number: number, request: PromptRequest): StreamHandle {
+    turn.recorded(number);
+    const stream = new TurnStream({
+      turn,
+      firstNumber: number,
+      log: this.#journal.log,
+      whenUnread: request.whenUnread ?? { policy: 'continue' },
+      interrupt: (target) => this.#stopTurn(target, INTERRUPTED_BY_CLIENT),
+      onAbandoned: (target) => void this.#stopTurn(target, ABANDONED),
+    });
+    this.#streams.set(turn, stream);
+    const withdraw = (): void => {
+      if (this.#queue.includes(turn)) void this.#stopTurn(turn, WITHDRAWN);
+    };
+    request.signal?.addEventListener('abort', withdraw, { once: true });
+    void turn.ended.then(() => {
+      this.#streams.delete(turn);
+      request.signal?.removeEventListener('abort', withdraw);
+    });
+    // It may have been stopped, by a limit or by its caller, while it was being recorded.
+    if (request.signal?.aborted === true) withdraw();
+    else if (turn.cause !== undefined) void this.#endUndelivered(turn, turn.cause);
+    this.#advance();
+    return stream;
+  }
+
+  /** Takes the next step for the first prompt that waits, if there is one to take. */
+  #advance(): void {
+    const turn = this.#queue[0];
+    if (turn === undefined || turn.number === undefined || turn.cause !== undefined) return;
+    if (this.#refusal !== undefined || this.#runningTurn !== undefined) return;
+    const { attachment } = this.#link;
+    if (attachment === undefined) {
+      if (this.#link.status === 'disconnected' || this.#link.status === 'error')
+        void this.#connectFor(turn);
+    } else if (attachment.optionsKey !== fingerprint(turn.agentOptions)) {
+      void this.#link.release('options_changed');
+    } else if (attachment.connection.process.alive) {
+      void this.#run(turn, attachment);
+    }
+  }
+
+  async #connectFor(turn: Turn): Promise<void> {
+    turn.starting();
+    try {
+      await this.#link.ensureAttached();
+    } catch (error) {
+      // In a shutdown the prompt stays in the store, undelivered, for the next host.
+      if (this.#refusal === undefined)
+        await this.#endUndelivered(turn, asRoundhouseError(error, 'session_connection_failed'));
+    }
+    this.#advance();
+  }
+
+  async #run(turn: Turn, attachment: Attachment): Promise<void> {
+    this.#queue.shift();
+    attachment.turns += 1;
+    this.#setActivity({ name: 'active', turn }, 'prompt');
+    const outcome = await this.#deliver(turn, attachment).catch((error: unknown): TurnOutcome => ({
+      end: endBy(asRoundhouseError(error)),
+      usable: attachment.connection.process.alive,
+    }));
+    const end = effectiveEnd(outcome.end, turn.cause);
+    if (end.reason === 'failed') this.#errorCount += 1;
+    this.#restingSinceMs = monotonicMs();
+    await this.#journal.appendEnd(turn, end, true);
+    this.#leave(turn, outcome.usable);
+    this.#finish(turn, end);
+  }
+
+  async #deliver(turn: Turn, attachment: Attachment): Promise<TurnOutcome> {
+    await this.#journal.append([deliveredRecord(turn.id, attachment.clientId)]);
+    // Stopped while that was being written: the process never sees the prompt.
+    if (turn.cause !== undefined) return { end: endBy(turn.cause, 'interrupted'), usable: true };
+    return driveTurn({
+      turn,
+      attachment,
+      journal: this.#journal,
+      telemetry: this.#parts.telemetry,
+      stop: (cause) => void this.#stopTurn(turn, cause),
+    });
+  }
+
+  /** The running turn is over. What comes next depends on what is left of the process. */
+  #leave(turn: Turn, usable: boolean): void {
+    if (this.#activity.name === 'interrupting') this.#activity.deadline.cancel();
+    this.#activity = { name: 'resting', stream: this.#streams.get(turn) };
+    if (usable) this.#changed('turn_ended');
+    else void this.#link.drop(turn.cause?.code ?? 'process_ended', turn.cause === undefined);
+  }
+
+  /** Ends a prompt that no process has seen. */
+  async #endUndelivered(turn: Turn, cause: StopCause): Promise<void> {
+    if (!this.#removeFromQueue(turn)) return;
+    turn.stop(cause);
+    const end = endBy(cause, isWish(cause) ? 'cancelled' : 'failed');
+    this.#link.giveUpUnneeded();
+    await this.#journal.appendEnd(turn, end, false);
+    this.#finish(turn, end);
+  }
+
+  #finish(turn: Turn, end: TurnEnd): void {
+    turn.finish(end);
+    this.#parts.telemetry.log.info('session_turn_ended', {
+      ...this.#names(),
+      turnId: turn.id,
+      reason: end.reason,
+      code: end.error?.code,
+      seconds: (monotonicMs() - turn.acceptedAtMs) / 1000,
+    });
+    this.#advance();
+    if (!this.busy) this.#parts.onChange(this);
+  }
+
+  /** Stops a turn, wherever it stands. Resolves when it has ended: false when it had ended before. */
+  async #stopTurn(turn: Turn, cause: StopCause): Promise<boolean> {
+    if (turn.end !== undefined) return false;
+    const first = turn.stop(cause);
+    if (first && this.#queue.includes(turn)) {
+      // Without a number it is still being recorded; then it ends as soon as it is.
+      if (turn.number !== undefined) await this.#endUndelivered(turn, cause);
+    } else if (first && this.#activity.name === 'active' && this.#activity.turn === turn) {
+      this.#interruptRunning(turn, cause);
+    }
+    await turn.ended;
+    return true;
+  }
+
+  #interruptRunning(turn: Turn, cause: StopCause): void {
+    const process = this.#link.attachment?.connection.process;
+    if (process === undefined) return;
+    if (cause.code === 'first_message_timeout') {
+      // The process does not listen: there is nobody to interrupt. It is replaced.
+      void process.destroy(cause.code);
+      return;
+    }
+    const deadline = after(turn.limits.interruptMs, () => {
+      this.#parts.telemetry.log.warn('session_interrupt_deadline_passed', {
+        ...this.#names(),
+        interruptMs: turn.limits.interruptMs,
+      });
+      void process.destroy('interrupt timed out');
+    });
+    this.#setActivity({ name: 'interrupting', turn, deadline }, cause.code);
+    process.interrupt().catch((error: unknown) => {
+      this.#parts.telemetry.log.warn('session_pool_interrupt_ongoing_failed', {
+        ...this.#names(),
+        error: errorText(error),
+        errorType: error instanceof Error ? error.name : typeof error,
+      });
+      void process.destroy('interrupt failed');
+    });
+  }
+
+  #onLimit(turn: Turn, phase: TurnPhase): void {
+    const { log } = this.#parts.telemetry;
+    const fields = { ...this.#names(), turnId: turn.id, phase, idleSeconds: turn.idleMs / 1000 };
+    const interrupts = phase !== 'awaiting-first-message' && phase !== 'queued';
+    if (phase === 'awaiting-first-message') log.warn('session_pool_first_chunk_timeout', fields);
+    else if (interrupts) log.warn('session_pool_interrupting_ongoing_timeout', fields);
+    void this.#stopTurn(turn, limitCause(phase, turn.limits)).then(() => {
+      if (!interrupts) return;
+      const needed = turn.end?.reason === 'failed';
+      log.debug(
+        needed
+          ? 'session_pool_interrupted_ongoing_timeout'
+          : 'session_pool_interrupt_ongoing_not_needed',
+        fields,
+      );
+    });
+  }
+
+  #removeFromQueue(turn: Turn): boolean {
+    const place = this.#queue.indexOf(turn);
+    if (place < 0) return false;
+    this.#queue.splice(place, 1);
+    return true;
+  }
+
+  // ---- State ----
+
+  #setActivity(activity: Activity, reason: string): void {
+    this.#activity = activity;
+    this.#changed(reason);
+  }
+
+  #onLinkChange(reason: string): void {
+    if (this.#link.status === 'attached') {
+      this.#reused = false;
+      this.#restingSinceMs = monotonicMs();
+      this.#activity = { name: 'resting', stream: undefined };
+    }
+    this.#changed(reason);
+    this.#advance();
+  }
+
+  /** The one place where the status changes; it follows from the link and from what the process is doing. */
+  #changed(reason: string): void {
+    const from = this.#status;
+    const link = this.#link.status;
+    const attached = this.#activity.name === 'resting' ? 'idle' : this.#activity.name;
+    const to = link === 'attached' ? attached : link;
+    if (from === to) return;
+    if (!mayFollow(from, to))
+      throw new RoundhouseError(
+        'internal',
+        `A session can't go from ${from} to ${to} (${reason}).`,
+      );
+    this.#status = to;
+    this.#parts.telemetry.log.debug('session_state_changed', {
+      ...this.#names(),
+      from,
+      to,
+      reason,
+    });
+    this.#parts.onChange(this);
+  }
+
+  #names(): Record<string, unknown> {
+    return { sessionId: this.name, id: this.id, clientId: this.clientId };
+  }
+}

@@ -1,0 +1,69 @@
+import type { Journal } from './journal.ts';
+import type { Attachment } from './link.ts';
+import type { StopCause } from './stop-cause.ts';
+import type { Turn } from './turn.ts';
+import type { AgentOutput } from '../contracts/agent-driver.ts';
+import { asRoundhouseError, RoundhouseError } from '../errors.ts';
+import type { TurnEnd } from '../events/record.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+/** What a turn on a process came to, before the first cause has had its word. */
+export interface TurnOutcome {
+  readonly end: TurnEnd;
+  /** Whether the process can take the next prompt. */
+  readonly usable: boolean;
+}
+
+export interface TurnRun {
+  readonly turn: Turn;
+  readonly attachment: Attachment;
+  readonly journal: Journal;
+  readonly telemetry: Telemetry;
+  readonly stop: (cause: StopCause) => void;
+}
+
+/** Writes the prompt to the process and follows what comes, to the end that a process always gives. */
+export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
+  const { turn, attachment, journal } = run;
+  const { process } = attachment.connection;
+  const model = turn.model ?? journal.row.options.model;
+  const prompt = {
+    promptId: turn.promptId,
+    content: turn.content,
+    ...(model !== undefined && { model }),
+  };
+  turn.delivered();
+  for await (const output of process.prompt(prompt)) {
+    turn.observe(output);
+    if (output.kind === 'ended')
+      return { end: output.end, usable: output.processUsable && process.alive };
+    if (output.kind === 'preview') {
+      journal.log.preview(turn.id, output.preview);
+      continue;
+    }
+    try {
+      await keep(run, output);
+    } catch (error) {
+      // What can't be kept must not be shown either: the turn is stopped, and the rest of its output is read and dropped.
+      run.stop(asRoundhouseError(error, 'storage_failed'));
+    }
+  }
+  throw new RoundhouseError('internal', 'The agent driver ended a turn without an end.');
+}
+
+async function keep(run: TurnRun, output: AgentOutput): Promise<void> {
+  const { turn, attachment, journal, telemetry } = run;
+  if (output.kind === 'event') {
+    const { retry } = output.detail;
+    if (retry !== undefined) {
+      telemetry.metrics.count('roundhouse_retries_total', {
+        status: String(retry.status ?? 'connection'),
+      });
+    }
+    const detail = { ...output.detail, clientId: attachment.clientId };
+    await journal.append([{ turnId: turn.id, body: output.body, detail }]);
+  } else if (output.kind === 'transcript_stale') {
+    telemetry.log.warn('session_transcript_stale', { id: journal.row.id, error: output.error });
+    await journal.patch({ staleTranscriptFolder: attachment.connection.processFolder });
+  }
+}

@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import type { TurnLimits } from './limits.ts';
+import type { StopCause } from './stop-cause.ts';
+import type { TurnPhase } from './stream-handle.ts';
+import type { AgentOptions, AgentOutput } from '../contracts/agent-driver.ts';
+import { newTurnId } from '../events/ids.ts';
+import type { PromptContent, TurnEnd } from '../events/record.ts';
+import { monotonicMs } from '../time/clock.ts';
+import { after, type Timer } from '../time/timers.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+export interface TurnParts {
+  readonly content: PromptContent;
+  /** The model of this turn only. */
+  readonly model: string | undefined;
+  /** The options that the process must have been started with. */
+  readonly agentOptions: AgentOptions;
+  readonly limits: TurnLimits;
+  readonly telemetry: Telemetry;
+  /** A phase has lasted too long. Called once at most, and not after the turn has ended. */
+  readonly onLimit: (turn: Turn, phase: TurnPhase) => void;
+  /** Set when a prompt of an earlier host is taken up. */
+  readonly recovered?: { readonly turnId: string; readonly number: number };
+}
+
+/** The limit of each phase that has one of its own; `starting` is bounded where processes are started. */
+function limitOf(phase: TurnPhase, limits: TurnLimits): number | undefined {
+  switch (phase) {
+    case 'queued':
+      return limits.queuedMs;
+    case 'awaiting-first-message':
+      return limits.firstMessageMs;
+    case 'awaiting-first-token':
+      return limits.firstTokenMs;
+    case 'streaming':
+      return limits.silenceMs;
+    case 'tool':
+      return limits.toolMs;
+    case 'awaiting-client':
+      return limits.awaitingClientMs;
+    case 'retrying':
+      return limits.retryingMs;
+    case 'starting':
+    case 'ended':
+      return undefined;
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** One prompt and everything up to its one end: its phase, and the clocks of its phases. It touches no process and no log. */
+export class Turn {
+  readonly id: string;
+  /** What the agent knows the prompt by. A prompt is written under it once. */
+  readonly promptId = randomUUID();
+  readonly content: PromptContent;
+  readonly model: string | undefined;
+  readonly agentOptions: AgentOptions;
+  readonly limits: TurnLimits;
+  /** Settles with the turn's end, never rejects. */
+  readonly ended: Promise<TurnEnd>;
+  readonly acceptedAtMs = monotonicMs();
+  readonly #telemetry: Telemetry;
+  readonly #onLimit: (turn: Turn, phase: TurnPhase) => void;
+  readonly #settle: (end: TurnEnd) => void;
+  readonly #runningTools = new Set<string>();
+  readonly #awaitedAnswers = new Set<string>();
+  #phase: TurnPhase = 'queued';
+  #phaseSinceMs = monotonicMs();
+  #lastProgressMs = monotonicMs();
+  #timer: Timer | undefined;
+  #turnTimer: Timer | undefined;
+  #deliveredAtMs: number | undefined;
+  #firstTextSeen = false;
+  #retryingMs = 0;
+  #cause: StopCause | undefined;
+  #number: number | undefined;
+  #end: TurnEnd | undefined;
+
+  constructor(parts: TurnParts) {
+    this.id = parts.recovered?.turnId ?? newTurnId();
+    this.#number = parts.recovered?.number;
+    this.content = parts.content;
+    this.model = parts.model;
+    this.agentOptions = parts.agentOptions;
+    this.limits = parts.limits;
+    this.#telemetry = parts.telemetry;
+    this.#onLimit = parts.onLimit;
+    const ended = Promise.withResolvers<TurnEnd>();
+    this.ended = ended.promise;
+    this.#settle = ended.resolve;
+    this.#arm();
+  }
+
+  get phase(): TurnPhase {
+    return this.#phase;
+  }
+
+  /** The record number of the prompt; undefined until it is in the store. */
+  get number(): number | undefined {
+    return this.#number;
+  }
+
+  get cause(): StopCause | undefined {
+    return this.#cause;
+  }
+
+  get end(): TurnEnd | undefined {
+    return this.#end;
+  }
+
+  /** Milliseconds since the last sign of progress of the phase. */
+  get idleMs(): number {
+    return monotonicMs() - this.#lastProgressMs;
+  }
+
+  recorded(number: number): void {
+    this.#number = number;
+  }
+
+  /** The phase's limit has passed although its timer has not fired yet (a busy event loop, a suspended machine). */
+  get overdue(): boolean {
+    const limit = this.#remainingMs();
+    return limit !== undefined && limit <= 0;
+  }
+
+  starting(): void {
+    if (this.#phase === 'queued') this.#enter('starting');
+  }
+
+  /** The prompt is about to be written to a ready process: here the clock of the first message starts, and the turn's. */
+  delivered(): void {
+    this.#deliveredAtMs = monotonicMs();
+    this.#enter('awaiting-first-message');
+    this.#turnTimer = after(this.limits.turnMs, () => this.#limitReached('ended'));
+  }
+
+  /** Follows what the agent puts out. */
+  observe(output: AgentOutput): void {
+    if (this.#phase === 'ended') return;
+    switch (output.kind) {
+      case 'accepted':
+        if (this.#phase === 'awaiting-first-message') this.#enter('awaiting-first-token');
+        return;
+      case 'preview':
+        this.#observePreview(output.preview.kind);
+        return;
+      case 'event':
+        if (output.body.type === 'session.status_rescheduled') this.#enter('retrying');
+        else this.#progress();
+        return;
+      case 'tool_started':
+        this.#runningTools.add(output.toolUseId);
+        this.#enterByWork();
+        return;
+      case 'tool_finished':
+        this.#runningTools.delete(output.toolUseId);
+        this.#enterByWork();
+        return;
+      case 'answer_awaited':
+        this.#awaitedAnswers.add(output.requestId);
+        this.#enterByWork();
+        return;
+      case 'answer_given':
+        this.#awaitedAnswers.delete(output.requestId);
+        this.#enterByWork();
+        return;
+      case 'activity':
+      case 'transcript_stale':
+      case 'ended':
+        return;
+      default:
+        output satisfies never;
+    }
+  }
+
+  /** Notes why the turn is being stopped, unless a cause is there already, and stops its clocks. True for the first cause. */
+  stop(cause: StopCause): boolean {
+    this.#stopClocks();
+    if (this.#cause !== undefined || this.#end !== undefined) return false;
+    this.#cause = cause;
+    return true;
+  }
+
+  /** The turn has ended; only the first call counts. */
+  finish(end: TurnEnd): void {
+    if (this.#end !== undefined) return;
+    this.#stopClocks();
+    this.#enter('ended');
+    this.#end = end;
+    const { metrics } = this.#telemetry;
+    metrics.count('roundhouse_turns_total', { reason: end.reason, code: end.error?.code ?? '' });
+    metrics.observe('roundhouse_turn_seconds', (monotonicMs() - this.acceptedAtMs) / 1000);
+    this.#settle(end);
+  }
+
+  #observePreview(kind: string): void {
+    if (kind === 'message_start') {
+      this.#enter('awaiting-first-token');
+      return;
+    }
+    if (this.#phase !== 'streaming') this.#enter('streaming');
+    else this.#progress();
+    if (kind === 'text_delta' && !this.#firstTextSeen && this.#deliveredAtMs !== undefined) {
+      this.#firstTextSeen = true;
+      this.#telemetry.metrics.observe(
+        'roundhouse_first_text_seconds',
+        (monotonicMs() - this.#deliveredAtMs) / 1000,
+      );
+    }
+  }
+
+  #enterByWork(): void {
+    if (this.#awaitedAnswers.size > 0) this.#enter('awaiting-client');
+    else if (this.#runningTools.size > 0) this.#enter('tool');
+    else this.#enter('awaiting-first-token');
+  }
+
+  #enter(phase: TurnPhase): void {
+    const now = monotonicMs();
+    this.#telemetry.metrics.observe('roundhouse_phase_seconds', (now - this.#phaseSinceMs) / 1000, {
+      phase: this.#phase,
+    });
+    // Retries share one bound: the time of the earlier ones counts.
+    if (this.#phase === 'retrying') this.#retryingMs += now - this.#phaseSinceMs;
+    this.#phase = phase;
+    this.#phaseSinceMs = now;
+    this.#lastProgressMs = now;
+    this.#arm();
+  }
+
+  #progress(): void {
+    this.#lastProgressMs = monotonicMs();
+  }
+
+  #remainingMs(): number | undefined {
+    const limit = limitOf(this.#phase, this.limits);
+    if (limit === undefined || this.#cause !== undefined) return undefined;
+    const used = this.#phase === 'retrying' ? this.#retryingMs : 0;
+    // Only silence is counted from the last progress; the other limits are for the whole phase.
+    const since = this.#phase === 'streaming' ? this.#lastProgressMs : this.#phaseSinceMs;
+    return limit - used - (monotonicMs() - since);
+  }
+
+  #arm(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const remaining = this.#remainingMs();
+    if (remaining === undefined) return;
+    // Progress does not touch the timer (there may be thousands of deltas a second): a timer that comes early goes on.
+    this.#timer = after(Math.max(1, remaining), () =>
+      this.overdue ? this.#limitReached(this.#phase) : this.#arm(),
+    );
+  }
+
+  #limitReached(phase: TurnPhase): void {
+    if (this.#cause !== undefined || this.#end !== undefined) return;
+    this.#telemetry.metrics.count('roundhouse_phase_timeouts_total', {
+      phase: phase === 'ended' ? 'turn' : phase,
+    });
+    this.#onLimit(this, phase);
+  }
+
+  #stopClocks(): void {
+    this.#timer?.cancel();
+    this.#turnTimer?.cancel();
+    this.#timer = undefined;
+    this.#turnTimer = undefined;
+  }
+
+  /** For a look from outside (S7): acts at once if a limit has passed unnoticed. True when it had. */
+  checkLimit(): boolean {
+    if (!this.overdue) return false;
+    this.#limitReached(this.#phase);
+    return true;
+  }
+}

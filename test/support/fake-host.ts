@@ -1,0 +1,61 @@
+import type { Host, SweepResult } from '../../src/contracts/host.ts';
+
+/** A host without a machine: it remembers what it was asked to make and to remove. */
+export class FakeHost implements Host {
+  readonly spawnPrefix = [];
+  readonly folders = new Set<string>();
+  readonly workspaces = new Set<string>();
+
+  createProcessFolder(clientId: string): Promise<string> {
+    const folder = `/processes/${clientId}`;
+    this.folders.add(folder);
+    return Promise.resolve(folder);
+  }
+
+  registerProcess(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  killMarked(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  forgetProcess(_clientId: string, folder: string): Promise<void> {
+    this.folders.delete(folder);
+    return Promise.resolve();
+  }
+
+  removeProcessFolder(path: string): Promise<void> {
+    this.folders.delete(path);
+    return Promise.resolve();
+  }
+
+  createWorkspace(sessionId: string): Promise<string> {
+    const path = `/workspaces/${sessionId}`;
+    this.workspaces.add(path);
+    return Promise.resolve(path);
+  }
+
+  removeWorkspace(path: string): Promise<void> {
+    this.workspaces.delete(path);
+    return Promise.resolve();
+  }
+
+  sweep(keepFolders: ReadonlySet<string>): Promise<SweepResult> {
+    const left = [...this.folders].filter((folder) => !keepFolders.has(folder));
+    for (const folder of left) this.folders.delete(folder);
+    return Promise.resolve({ processesKilled: 0, foldersRemoved: left.length });
+  }
+
+  countOwned(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  memoryBytes(): Promise<number | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  memoryLimitBytes(): Promise<number> {
+    return Promise.resolve(8 * 2 ** 30);
+  }
+}
