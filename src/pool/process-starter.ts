@@ -1,10 +1,11 @@
 import type { Slots } from './slots.ts';
-import type { AgentDriver, AgentProcess } from '../contracts/agent-driver.ts';
+import type { AgentDriver, AgentOptions, AgentProcess } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
 import { newClientId } from '../events/ids.ts';
+import { mergeOptions } from '../session/agent-options.ts';
 import type { ConnectRequest, Connection, Connector } from '../session/connector.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { monotonicMs } from '../time/clock.ts';
@@ -23,6 +24,8 @@ export interface ProcessStarterParts {
   /** Starts at once: starting costs CPU, so never more than there are cores. */
   readonly starts: Slots;
   readonly attempts: number;
+  /** Options under those of every session. They are not stored: a change holds for known sessions too. */
+  readonly defaultAgent?: AgentOptions;
   readonly telemetry: Telemetry;
 }
 
@@ -84,7 +87,7 @@ export class ProcessStarter implements Connector {
   }
 
   async #start(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
-    const { driver, host, store, answerer, telemetry } = this.#parts;
+    const { driver, host, store, answerer, telemetry, defaultAgent } = this.#parts;
     const { row } = request;
     const clientId = newClientId();
     const sinceMs = monotonicMs();
@@ -101,7 +104,7 @@ export class ProcessStarter implements Connector {
           clientId,
           workspace: row.workspace,
           processFolder,
-          options: request.options,
+          options: mergeOptions(defaultAgent ?? {}, request.options),
           transcripts: store.transcripts,
           answerer,
         },

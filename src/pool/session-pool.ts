@@ -2,14 +2,14 @@ import { chooseVictim, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import type { PoolOptions } from './options.ts';
 import { ProcessStarter } from './process-starter.ts';
-import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
+import { recover, runUndelivered, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
 import { Slots } from './slots.ts';
 import { checkStream } from './stream-check.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
+import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
@@ -35,6 +35,8 @@ export interface SessionPoolParts {
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
   readonly tailLimits?: TailLimits;
+  /** Options under those of every session. They are not stored: a change holds for known sessions too. */
+  readonly defaultAgent?: AgentOptions;
 }
 
 /** How a session is asked for. */
@@ -96,6 +98,8 @@ export class SessionPool {
   readonly #stopHousekeeping: () => void;
   #refusal: RoundhouseError | undefined;
   #closing: Promise<void> | undefined;
+  readonly #hurry = Promise.withResolvers<void>();
+  #undelivered: readonly UnfinishedTurn[] = [];
   #recovering: Promise<void> = Promise.resolve();
 
   constructor(parts: SessionPoolParts) {
@@ -159,14 +163,20 @@ export class SessionPool {
   }
 
   /**
-   * Puts in order what an earlier host left, and runs in the background the prompts that it accepted and never delivered.
-   * Call once, before the first session is asked for.
+   * Puts in order what an earlier host left. Call once, before the first session is asked for, and
+   * {@link SessionPool.resumePrompts} when the start has succeeded.
    */
   async recover(): Promise<RecoveryResult> {
-    const parts: RecoveryParts = { ...this.#parts, residents: this.#residents };
-    const result = await recover(parts);
-    this.#recovering = runUndelivered(result.prompts, parts);
+    const result = await recover({ ...this.#parts, residents: this.#residents });
+    this.#undelivered = result.prompts;
     return result;
+  }
+
+  /** Runs, in the background, the prompts that an earlier host accepted and never delivered. */
+  resumePrompts(): void {
+    const prompts = this.#undelivered;
+    this.#undelivered = [];
+    this.#recovering = runUndelivered(prompts, { ...this.#parts, residents: this.#residents });
   }
 
   /**
@@ -342,8 +352,9 @@ export class SessionPool {
     return this.#closing;
   }
 
-  /** {@link SessionPool.drain} without patience: what runs is interrupted at once. */
+  /** Ends without patience: what runs is interrupted at once, also when a drain is under way. */
   close(): Promise<void> {
+    this.#hurry.resolve();
     return this.drain(0);
   }
 
@@ -362,7 +373,7 @@ export class SessionPool {
     for (const client of clients) client.refusePrompts(refusal);
     for (const slots of [this.#places, this.#slots, this.#starts]) slots.refuse(refusal);
     const quiet = Promise.all(clients.map((client) => client.quiet()));
-    const { timedOut } = await withinDeadline(quiet, drainMs);
+    const { timedOut } = await withinDeadline(Promise.race([quiet, this.#hurry.promise]), drainMs);
     telemetry.log.info('pool_drained', { sessions: clients.length, timedOut });
     await Promise.all(this.#residents.clients().map((client) => this.#forget(client, refusal)));
     await this.#residents.empty();

@@ -1,0 +1,109 @@
+import { randomUUID } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
+import { join } from 'node:path';
+import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
+import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
+import type { Host } from './contracts/host.ts';
+import type { SessionStore } from './contracts/session-store.ts';
+import { createHost } from './host/create-host.ts';
+import type { TailLimits } from './log/tail.ts';
+import type { PoolOptions } from './pool/options.ts';
+import { PolicyAnswerer } from './pool/policy-answerer.ts';
+import { SessionPool } from './pool/session-pool.ts';
+import { openSqliteStore } from './store/sql/open-sqlite-store.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+
+/** Memory that one slot stands for when `maxProcesses` is not set: a process after many turns, with a reserve. */
+const BYTES_PER_SLOT = 250 * 1024 * 1024;
+const MAX_DEFAULT_SLOTS = 64;
+
+/** What a pool is put together from. */
+export interface ComposeOptions {
+  /** Folder for everything that is kept: absolute. One pool at a time. */
+  readonly dataDir: string;
+  readonly pool: PoolOptions;
+  /** Variables that agents reach the model API with. */
+  readonly credentials: Readonly<Record<string, string>>;
+  readonly telemetry: Telemetry;
+  readonly agent?: {
+    readonly executable?: string | undefined;
+    readonly path?: string | undefined;
+    readonly maxRetries?: number | undefined;
+  };
+  /** Options under those of every session; they hold for known sessions too. */
+  readonly defaultAgent?: AgentOptions;
+  readonly synchronous?: 'normal' | 'full';
+  readonly tailLimits?: TailLimits;
+  /** Another driver than Claude Code, for benches and tests of what is around it. */
+  readonly driver?: AgentDriver;
+}
+
+/** A pool and what it stands on. */
+export interface Composition {
+  readonly pool: SessionPool;
+  readonly host: Host;
+  readonly store: SessionStore;
+  /** Drains the pool and closes the store. May be called twice. */
+  close(drainMs?: number): Promise<void>;
+}
+
+/**
+ * The one place that picks implementations and wires them; library and server both use it. What an earlier pool left in
+ * the data directory has been put in order when it resolves. Rejects with `storage_failed` or `configuration_invalid`.
+ */
+export async function compose(options: ComposeOptions): Promise<Composition> {
+  const { dataDir, telemetry } = options;
+  // The store first: it makes sure that no other pool uses the data directory, before anything in it is swept.
+  const store = await openSqliteStore({
+    path: join(dataDir, 'roundhouse.db'),
+    ...(options.synchronous !== undefined && { synchronous: options.synchronous }),
+  });
+  try {
+    const host = await createHost({ dataDir, telemetry });
+    const pool = new SessionPool({
+      options: await withMachineDefaults(options.pool, host),
+      driver: options.driver ?? claudeCode(options, host),
+      store,
+      host,
+      answerer: new PolicyAnswerer(),
+      telemetry,
+      owner: `${hostname()}:${process.pid}:${randomUUID()}`,
+      ...(options.defaultAgent !== undefined && { defaultAgent: options.defaultAgent }),
+      ...(options.tailLimits !== undefined && { tailLimits: options.tailLimits }),
+    });
+    await pool.recover();
+    const shutDown = async (drainMs: number | undefined): Promise<void> => {
+      await pool.drain(drainMs);
+      await store.close();
+    };
+    let closed: Promise<void> | undefined;
+    return { pool, host, store, close: (drainMs) => (closed ??= shutDown(drainMs)) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function claudeCode(
+  { agent = {}, credentials, telemetry }: ComposeOptions,
+  host: Host,
+): AgentDriver {
+  const { executable, path, maxRetries } = agent;
+  return createClaudeCodeDriver({
+    host,
+    credentials,
+    telemetry,
+    ...(executable !== undefined && { executable }),
+    ...(path !== undefined && { path }),
+    ...(maxRetries !== undefined && { maxRetries }),
+  });
+}
+
+async function withMachineDefaults(pool: PoolOptions, host: Host) {
+  const byMemory = Math.floor((await host.memoryLimitBytes()) / BYTES_PER_SLOT);
+  return {
+    ...pool,
+    maxProcesses: pool.maxProcesses ?? Math.min(MAX_DEFAULT_SLOTS, Math.max(1, byMemory)),
+    maxStarts: pool.maxStarts ?? availableParallelism(),
+  };
+}

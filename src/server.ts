@@ -1,0 +1,131 @@
+import { compose, type Composition } from './compose.ts';
+import type { Config } from './config/schema.ts';
+import type { Upstream } from './config/upstream.ts';
+import type { AgentOptions } from './contracts/agent-driver.ts';
+import { createApp } from './http/app.ts';
+import { assertBindAllowed } from './http/auth.ts';
+import { registerGauges } from './pool-gauges.ts';
+import type { Simulator } from './simulator/simulator.ts';
+import type { PrometheusMetrics } from './telemetry/prometheus-metrics.ts';
+import type { Logger } from './telemetry/telemetry.ts';
+
+/** What a server gets from outside. */
+export interface ServerDependencies {
+  /** What answers; see `resolveUpstream`. */
+  readonly upstream: Upstream;
+  readonly telemetry: { readonly log: Logger; readonly metrics: PrometheusMetrics };
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** The embedded simulator, when it answers. */
+  readonly simulator?: { readonly url: string };
+  /** Takes no new turns, lets running ones finish within `pool.drainMs`, and leaves nothing behind. May be called twice. */
+  drain(reason: string): Promise<void>;
+  /** The same at once: what runs is interrupted. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the server. When it rejects nothing is left: `configuration_invalid`, `storage_failed` (also for a data directory
+ * that another server uses), or the system's error for an address that is taken.
+ */
+export async function startServer(
+  config: Config,
+  { upstream, telemetry }: ServerDependencies,
+): Promise<RunningServer> {
+  const { host, port, keys } = config.server;
+  assertBindAllowed(host, keys);
+  const simulator = upstream.kind === 'simulator' ? await startEmbedded(config) : undefined;
+  let composition: Composition | undefined;
+  try {
+    composition = await compose({
+      dataDir: config.dataDir,
+      pool: config.pool,
+      credentials: simulator === undefined ? upstream.variables : simulatorCredentials(simulator),
+      telemetry,
+      agent: config.agent,
+      defaultAgent: defaultAgent(config),
+      synchronous: config.store.synchronous,
+      tailLimits: {
+        maxItems: config.server.readerMaxItems,
+        maxLagMs: config.server.readerMaxLagMs,
+      },
+    });
+    const { pool } = composition;
+    registerGauges(telemetry.metrics, composition);
+    const app = createApp({
+      pool,
+      options: {
+        ...config.server,
+        models: config.agent.models,
+        defaultModel: config.agent.defaultModel,
+      },
+      telemetry,
+      renderMetrics: () => telemetry.metrics.render(),
+    });
+    const url = await app.listen({ host, port });
+    pool.resumePrompts();
+    telemetry.log.info('server_started', { url, upstream: upstream.kind, dataDir: config.dataDir });
+    return running({ url, app, composition, simulator, log: telemetry.log });
+  } catch (error) {
+    await composition?.close(0);
+    await simulator?.close();
+    throw error;
+  }
+}
+
+interface Running {
+  readonly url: string;
+  readonly app: ReturnType<typeof createApp>;
+  readonly composition: Composition;
+  readonly simulator: Simulator | undefined;
+  readonly log: Logger;
+}
+
+function running({ url, app, composition, simulator, log }: Running): RunningServer {
+  let ended: Promise<void> | undefined;
+  const end = async (drainMs: number | undefined, reason: string): Promise<void> => {
+    log.info('server_draining', { reason });
+    // The pool first: its readers get their last event before their connections go.
+    await composition.close(drainMs);
+    await app.close();
+    await simulator?.close();
+    log.info('server_stopped', { reason });
+  };
+  return {
+    url,
+    ...(simulator !== undefined && { simulator: { url: simulator.url } }),
+    drain: (reason) => (ended ??= end(undefined, reason)),
+    close() {
+      const pool = composition.pool.close();
+      return Promise.all([pool, (ended ??= end(0, 'close'))]).then(() => {});
+    },
+  };
+}
+
+async function startEmbedded(config: Config): Promise<Simulator> {
+  // Loaded only where it answers.
+  const { startSimulator } = await import('./simulator/simulator.ts');
+  return startSimulator({ tokenDelayMs: config.simulator.tokenDelayMs });
+}
+
+function simulatorCredentials({ url }: Simulator): Record<string, string> {
+  return { ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'simulator' };
+}
+
+/** What the operator sets for every session. */
+function defaultAgent({ agent, server }: Config): AgentOptions {
+  const { defaultModel, systemPrompt, systemPromptMode, tools } = agent;
+  // Read-only Bash never asks for permission and runs as the server's user: with several keys, off unless switched on.
+  const toolsOff = tools === 'off' || (tools === 'auto' && server.keys.length > 1);
+  return {
+    ...(defaultModel !== undefined && { model: defaultModel }),
+    ...(systemPrompt !== undefined && {
+      systemPrompt: { mode: systemPromptMode, text: systemPrompt },
+    }),
+    ...(toolsOff && { tools: [] }),
+  };
+}
