@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+
+import type { CliContext } from '../context.ts';
+import type { Config } from '../../config/schema.ts';
+import { banner } from '../banner.ts';
+import { createPinoLogger } from '../../telemetry/pino-logger.ts';
+import { failureText } from '../failure.ts';
+import { loadFromCommand } from '../setting-flags.ts';
+import { PrometheusMetrics } from '../../telemetry/prometheus-metrics.ts';
+import { resolveUpstream } from '../../config/upstream.ts';
+import { runUntilStopped } from '../until-stopped.ts';
+
+/** `roundhouse serve`: runs the server until a signal comes. */
+export async function serve(command: Command, context: CliContext): Promise<number> {
+  let config: Config | undefined;
+  try {
+    const loaded = loadFromCommand(command, context).config;
+    config = loaded;
+    const upstream = resolveUpstream(context.env, loaded.simulator.mode);
+    const log = createPinoLogger({ level: loaded.log.level, destination: context.stderr });
+    const telemetry = { log, metrics: new PrometheusMetrics({ log, node: true }) };
+    const { startServer } = await import('../../server.ts');
+    return await runUntilStopped(
+      () => startServer(loaded, { upstream, telemetry }),
+      ({ url }) => context.stdout.write(banner(loaded, upstream.kind, url)),
+      context,
+    );
+  } catch (error) {
+    context.stderr.write(`${failureText(error, config?.server)}\n`);
+    return 1;
+  }
+}

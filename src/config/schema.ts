@@ -1,0 +1,241 @@
+import { z } from 'zod';
+
+import { LOG_LEVELS } from '../telemetry/log-level.ts';
+import { poolOptionsSchema } from '../pool/options.ts';
+
+/** Model names that Claude Code resolves by itself, and those that the installed SDK knows. */
+const DEFAULT_MODELS = [
+  'default',
+  'opus',
+  'sonnet',
+  'haiku',
+  'claude-opus-5-5',
+  'claude-opus-5',
+  'claude-opus-4-8',
+  'claude-sonnet-5-5',
+  'claude-sonnet-5',
+  'claude-sonnet-4-6',
+  'claude-haiku-5-5',
+  'claude-haiku-4-5',
+  'claude-fable-5-2',
+];
+
+const keySchema = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected 1 to 64 letters, digits, `.`, `_` or `-`')
+    .describe('Names the key in logs and owns its sessions; never change it.'),
+  hash: z
+    .string()
+    .regex(
+      /^sha256:[0-9a-f]{64}$/,
+      'expected `sha256:` and 64 hex digits, as `roundhouse keys new` prints it',
+    )
+    .describe('SHA-256 of the key; the key itself is never kept.'),
+  name: z.string().max(200).optional().describe('For people.'),
+});
+
+const serverSchema = z
+  .strictObject({
+    host: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .describe(
+        'Address to listen on. Beyond this machine only with at least one key in server.keys.',
+      ),
+    port: z
+      .number()
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(8_787)
+      .describe('Port to listen on; 0 takes a free one. 0..65535.'),
+    maxBodyBytes: z
+      .number()
+      .int()
+      .min(1_024)
+      .max(1_073_741_824)
+      .default(33_554_432)
+      .describe('Largest request body. Bytes, 1024..1073741824.'),
+    keys: z
+      .array(keySchema)
+      .default([])
+      .describe(
+        'Keys that clients may use, as a list of `{id, hash, name?}`; `roundhouse keys new` makes one. Without any, everybody on this machine may.',
+      )
+      .meta({ secret: true }),
+    heartbeatMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(300_000)
+      .default(15_000)
+      .describe('Period of the pings that keep a silent stream open. ms, 1000..300000.'),
+    statusHoldMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(120_000)
+      .default(10_000)
+      .describe(
+        'How long the HTTP status of a stream is held back, so that an early failure is a real HTTP error. ms, 0..120000.',
+      ),
+    oneShotGraceMs: z
+      .number()
+      .int()
+      .min(0)
+      .max(600_000)
+      .default(2_000)
+      .describe('How long a one-shot turn goes on after its last reader has left. ms, 0..600000.'),
+    readerMaxItems: z
+      .number()
+      .int()
+      .min(16)
+      .max(1_000_000)
+      .default(10_000)
+      .describe(
+        'How far a reader may fall behind before it is cut off; it can come back. Events, 16..1000000.',
+      ),
+    readerMaxLagMs: z
+      .number()
+      .int()
+      .min(100)
+      .max(600_000)
+      .default(30_000)
+      .describe(
+        'How long an event may wait for its reader before that one is cut off. ms, 100..600000.',
+      ),
+  })
+  .superRefine((server, context) => {
+    const ids = server.keys.map(({ id }) => id);
+    for (const [index, id] of ids.entries()) {
+      if (ids.indexOf(id) === index) continue;
+      const message = `expected a different id for each key, got ${id} twice`;
+      context.addIssue({ code: 'custom', path: ['keys', index, 'id'], message });
+    }
+    if (ids.length > 0 || isLoopback(server.host)) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['host'],
+      message: `expected an address of this machine only (127.0.0.1, ::1, localhost) as long as server.keys is empty, got ${server.host}; make a key with \`roundhouse keys new\``,
+    });
+  });
+
+const agentSchema = z
+  .strictObject({
+    executable: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Claude Code executable; by default the one that comes with the Agent SDK. A path.',
+      ),
+    path: z
+      .string()
+      .optional()
+      .describe("`PATH` of the agents and their tools; by default the server's own."),
+    models: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(DEFAULT_MODELS)
+      .describe(
+        'Models that clients may name. Any other is refused, because Claude Code would accept a name that does not exist.',
+      ),
+    defaultModel: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Model of sessions that name none; by default Claude Code's own choice. One of agent.models.",
+      ),
+    maxRetries: z
+      .number()
+      .int()
+      .min(0)
+      .max(10)
+      .default(3)
+      .describe('Retries of a failed model call before the turn fails. Retries, 0..10.'),
+    tools: z
+      .enum(['auto', 'on', 'off'])
+      .default('auto')
+      .describe(
+        "Whether agents have Claude Code's own tools (files, shell); `auto` means only while at most one key is configured, for those tools run as the server's user.",
+      ),
+    systemPrompt: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('System prompt of sessions that bring none.'),
+    systemPromptMode: z
+      .enum(['append', 'replace'])
+      .default('append')
+      .describe(
+        "Whether agent.systemPrompt is added to Claude Code's own system prompt or takes its place.",
+      ),
+  })
+  .superRefine(({ models, defaultModel }, context) => {
+    if (defaultModel === undefined || models.includes(defaultModel)) return;
+    const message = `expected one of agent.models (${models.join(', ')}), got ${defaultModel}`;
+    context.addIssue({ code: 'custom', path: ['defaultModel'], message });
+  });
+
+/** Everything that can be set. Each leaf tells its unit, bounds and, where it is not a plain value, its default. */
+export const configSchema = z.strictObject({
+  dataDir: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Folder for sessions, transcripts and workspaces; by default `$XDG_DATA_HOME/roundhouse`, else `~/.local/share/roundhouse`. A path; one server at a time.',
+    ),
+  server: serverSchema.prefault({}),
+  pool: poolOptionsSchema.prefault({}),
+  agent: agentSchema.prefault({}),
+  store: z
+    .strictObject({
+      synchronous: z
+        .enum(['normal', 'full'])
+        .default('normal')
+        .describe(
+          'What acknowledged events survive: `normal` the death of the server, `full` also a loss of power, at the price of slower writes.',
+        ),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(LOG_LEVELS)
+        .default('info')
+        .describe('Least severe level that is logged, to stderr as JSON.'),
+    })
+    .prefault({}),
+  simulator: z
+    .strictObject({
+      mode: z
+        .enum(['auto', 'always', 'never'])
+        .default('auto')
+        .describe(
+          'Whether the embedded simulator answers in the place of a model; `auto` means when the environment holds no credential.',
+        ),
+      tokenDelayMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(10_000)
+        .default(20)
+        .describe('Pause between two tokens of the embedded simulator. ms, 0..10000.'),
+    })
+    .prefault({}),
+});
+
+/** The configuration as it holds: every value is there, and the data directory is absolute. */
+export type Config = Omit<z.output<typeof configSchema>, 'dataDir'> & { readonly dataDir: string };
+
+/** A key that clients may use. */
+export type KeyConfig = z.output<typeof keySchema>;
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

@@ -1,0 +1,137 @@
+import { join, resolve } from 'node:path';
+
+import type { Host, ProcessRecord, SweepResult } from '../contracts/host.ts';
+import type { ProcessTable } from './process-table.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { endProcesses } from './end-processes.ts';
+import { makePrivateFolder, makePrivateRoot, ownFolders, removeOwnFolder } from './folders.ts';
+import { ProcessRegistry } from './process-registry.ts';
+
+/** What a host is made of. */
+export interface LocalHostOptions {
+  /** Absolute. Everything stands below it: `processes/` and `workspaces/`, both private. */
+  readonly dataDir: string;
+  readonly telemetry: Telemetry;
+  readonly table: ProcessTable;
+  readonly spawnPrefix: readonly string[];
+}
+
+/** The part of a host that is the same on every platform: folders, records, and the order in which things are ended. */
+export class LocalHost implements Host {
+  readonly spawnPrefix: readonly string[];
+  readonly #processes: string;
+  readonly #workspaces: string;
+  readonly #table: ProcessTable;
+  readonly #telemetry: Telemetry;
+  readonly #registry: ProcessRegistry;
+  readonly #records = new Map<string, ProcessRecord>();
+
+  private constructor(options: LocalHostOptions) {
+    this.spawnPrefix = options.spawnPrefix;
+    this.#processes = join(resolve(options.dataDir), 'processes');
+    this.#workspaces = join(resolve(options.dataDir), 'workspaces');
+    this.#table = options.table;
+    this.#telemetry = options.telemetry;
+    this.#registry = new ProcessRegistry(this.#processes, options.telemetry.log);
+  }
+
+  /** Makes the folders and returns the host. `storage_failed` when they can't be made. */
+  static async open(options: LocalHostOptions): Promise<LocalHost> {
+    const host = new LocalHost(options);
+    await makePrivateRoot(host.#processes);
+    await makePrivateRoot(host.#workspaces);
+    return host;
+  }
+
+  createProcessFolder(clientId: string): Promise<string> {
+    return makePrivateFolder(this.#processes, clientId);
+  }
+
+  async registerProcess(
+    pid: number,
+    clientId: string,
+    sessionId: string,
+    folder: string,
+  ): Promise<void> {
+    // One that is gone already gets a start time that no process has: what it started may live and carry its mark.
+    const startedAt = (await this.#table.startedAt(pid)) ?? 'gone';
+    const record: ProcessRecord = { pid, clientId, sessionId, startedAt, folder };
+    this.#records.set(clientId, record);
+    await this.#registry.write(record);
+  }
+
+  async killMarked(clientId: string): Promise<number> {
+    return this.#end(new Map([[clientId, this.#records.get(clientId)]])).then(
+      ({ killed }) => killed,
+    );
+  }
+
+  async forgetProcess(clientId: string, folder: string): Promise<void> {
+    this.#records.delete(clientId);
+    // The record goes last: while it is there, the next host knows that something is left.
+    await removeOwnFolder(this.#processes, folder);
+    await this.#registry.remove(clientId);
+  }
+
+  async removeProcessFolder(path: string): Promise<void> {
+    await removeOwnFolder(this.#processes, path);
+  }
+
+  createWorkspace(sessionId: string): Promise<string> {
+    return makePrivateFolder(this.#workspaces, sessionId);
+  }
+
+  async removeWorkspace(path: string): Promise<void> {
+    await removeOwnFolder(this.#workspaces, path);
+  }
+
+  async sweep(keepFolders: ReadonlySet<string>): Promise<SweepResult> {
+    const kept = new Set([...keepFolders].map((path) => resolve(path)));
+    const left = await this.#registry.readAll();
+    // Folders without a record: the host died between making the folder and writing the record.
+    for (const name of await ownFolders(this.#processes)) {
+      if (!left.has(name)) left.set(name, undefined);
+    }
+    for (const clientId of this.#records.keys()) left.delete(clientId);
+
+    const { killed, survivors } = await this.#end(left);
+    for (const { clientId } of survivors) left.delete(clientId);
+
+    let foldersRemoved = 0;
+    for (const clientId of left.keys()) {
+      const folder = join(this.#processes, clientId);
+      if (!kept.has(folder) && (await removeOwnFolder(this.#processes, folder)))
+        foldersRemoved += 1;
+      await this.#registry.remove(clientId);
+    }
+    return { processesKilled: killed, foldersRemoved };
+  }
+
+  async countOwned(): Promise<number> {
+    const alive = await Promise.all(
+      [...this.#records.values()].map(
+        async (record) => (await this.#table.startedAt(record.pid)) === record.startedAt,
+      ),
+    );
+    return alive.filter(Boolean).length;
+  }
+
+  memoryBytes(pid: number): Promise<number | undefined> {
+    return this.#table.memoryBytes(pid);
+  }
+
+  memoryLimitBytes(): Promise<number> {
+    return this.#table.memoryLimitBytes();
+  }
+
+  async #end(
+    owned: ReadonlyMap<string, ProcessRecord | undefined>,
+  ): Promise<Awaited<ReturnType<typeof endProcesses>>> {
+    if (owned.size === 0) return { killed: 0, survivors: [] };
+    const ended = await endProcesses(this.#table, owned);
+    for (const { pid, clientId } of ended.survivors) {
+      this.#telemetry.log.error('host_process_survived', { pid, clientId });
+    }
+    return ended;
+  }
+}
