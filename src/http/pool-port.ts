@@ -1,0 +1,94 @@
+import type { AgentOptions } from '../contracts/agent-driver.ts';
+import type { SeedMessage } from '../contracts/transcripts.ts';
+import type { LogItem } from '../events/preview.ts';
+import type { EventRecord, PromptContent, Usage } from '../events/record.ts';
+import type { StreamHandle } from '../session/stream-handle.ts';
+
+/** How a session is asked for. */
+export interface SessionRequest {
+  /** The key's id; sessions of one tenant are invisible to others. */
+  tenant?: string;
+  /** Laid over the session's options; what is left out is inherited. */
+  agent?: AgentOptions;
+  /** `one_shot` sessions go away with everything at the end. Default `named`. */
+  kind?: 'named' | 'one_shot';
+  /** What was said before, for a session that is new. */
+  history?: readonly SeedMessage[];
+  /** Gives up the wait. */
+  signal?: AbortSignal;
+  /** Longest wait for a slot, in ms. */
+  waitMs?: number;
+}
+
+/** How a session is prompted. */
+export interface PromptRequest {
+  /** The model of this turn only. */
+  model?: string;
+  /** What to do while a turn runs: queue (default) or `session_busy`. */
+  onBusy?: 'queue' | 'reject';
+  /** What happens when the last reader leaves before the end. */
+  whenUnread?: { policy: 'continue' } | { policy: 'interrupt'; graceMs: number };
+  /** Withdraws the prompt while it waits. */
+  signal?: AbortSignal;
+}
+
+/** A session that the pool gave out. */
+export interface SessionClientPort {
+  readonly id: string;
+  readonly name: string;
+  prompt(content: PromptContent, request?: PromptRequest): Promise<StreamHandle>;
+}
+
+/** What the API tells of a session. */
+export interface SessionInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly status:
+    | 'disconnected'
+    | 'connecting'
+    | 'idle'
+    | 'active'
+    | 'interrupting'
+    | 'error'
+    | 'closing'
+    | 'ended';
+  readonly clientId: string | null;
+  readonly model: string | null;
+  readonly turnCount: number;
+  readonly usage: Usage;
+  readonly createdAt: string;
+  readonly lastActiveAt: string;
+  readonly ageSeconds: number;
+  readonly idleSeconds: number;
+  readonly messageCount: number;
+  readonly errorCount: number;
+  readonly reused: boolean;
+}
+
+/** What the routes need of the session pool; `SessionPool` has it. Names are the callers' own, unique per tenant. */
+export interface PoolPort {
+  getSessionClient(name: string, request?: SessionRequest): Promise<SessionClientPort>;
+  /** Ends a session for good: process, rows and folders. False when there is none. */
+  deleteSession(tenant: string, name: string): Promise<boolean>;
+  /** False when nothing was running. `session_not_found`. */
+  interruptSession(tenant: string, name: string): Promise<boolean>;
+  /** Newest first. */
+  listSessions(
+    tenant: string,
+    query: { limit: number; after?: string },
+  ): Promise<{ sessions: readonly SessionInfo[]; next: string | null }>;
+  getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined>;
+  /** Records with a number greater than `after`. `session_not_found`. */
+  readEvents(
+    tenant: string,
+    name: string,
+    query: { after: number; limit: number },
+  ): Promise<EventRecord[]>;
+  /** The same, then what happens, until the signal aborts. `session_not_found`; the iteration throws `reader_too_slow`. */
+  followEvents(
+    tenant: string,
+    name: string,
+    query: { after: number; signal?: AbortSignal },
+  ): Promise<AsyncIterable<LogItem>>;
+  readiness(): { ready: boolean; reason?: string };
+}

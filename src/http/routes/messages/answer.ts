@@ -1,0 +1,110 @@
+import type { ServerResponse } from 'node:http';
+import { MessageAccumulator } from '../../../dialects/anthropic-messages/accumulate.ts';
+import type { MessageRenderer } from '../../../dialects/anthropic-messages/render.ts';
+import type { MessageBody, MessageEvent } from '../../../dialects/anthropic-messages/wire.ts';
+import { asRoundhouseError, RoundhouseError } from '../../../errors.ts';
+import type { LogItem } from '../../../events/preview.ts';
+import { after } from '../../../time/timers.ts';
+import type { HttpOptions } from '../../options.ts';
+import { sseEvent, SseWriter } from '../../sse-writer.ts';
+
+/** A turn that failed before anything of its answer was sent. */
+export interface EarlyFailure {
+  readonly error: RoundhouseError;
+  /** Whether the prompt had reached an agent. */
+  readonly delivered: boolean;
+}
+
+export interface AnswerParts {
+  /** The turn's items from its beginning; ends when `gone` aborts. */
+  readonly items: AsyncIterable<LogItem>;
+  readonly renderer: MessageRenderer;
+  readonly gone: AbortSignal;
+}
+
+/** A response that nobody else writes on, and the headers it was given so far. */
+export interface RawReply {
+  readonly response: ServerResponse;
+  readonly headers: Readonly<Record<string, string | number | string[] | undefined>>;
+}
+
+const PING = sseEvent('ping', '{"type":"ping"}');
+
+/**
+ * Sends a turn as a stream of events. `open` gives the response when its status has to be decided: at the first output, or
+ * when the hold is over. Resolves with the failure when the turn failed before; otherwise everything has been sent, an
+ * `error` event included, or the client is gone.
+ */
+export async function streamAnswer(
+  { items, renderer, gone }: AnswerParts,
+  options: HttpOptions,
+  open: () => RawReply,
+): Promise<EarlyFailure | undefined> {
+  // In an object, because closures change it and TypeScript would not see that.
+  const stream: { writer?: SseWriter } = {};
+  let delivered = false;
+  const send = (events: readonly MessageEvent[]): SseWriter => {
+    const writer = (stream.writer ??= openWriter(open(), options));
+    writer.send(events.map(eventText).join(''));
+    return writer;
+  };
+  const hold = after(options.statusHoldMs, () => {
+    if (stream.writer === undefined && !gone.aborted) send(renderer.open());
+  });
+  try {
+    for await (const item of items) {
+      delivered ||= item.record?.detail.delivered === true;
+      const events = renderer.push(item);
+      if (events.length === 0) continue;
+      if (stream.writer === undefined && renderer.failure !== undefined) break;
+      const writer = send(events);
+      if (writer.blocked) await writer.drained();
+      if (renderer.ended || gone.aborted) break;
+    }
+    if (!renderer.ended && !gone.aborted) throw endlessTurn();
+  } catch (error) {
+    const events = renderer.fail(asRoundhouseError(error));
+    if (stream.writer !== undefined) send(events);
+  } finally {
+    hold.cancel();
+    stream.writer?.end();
+  }
+  if (stream.writer !== undefined || renderer.failure === undefined) return undefined;
+  return { error: renderer.failure, delivered };
+}
+
+/** Collects a turn into one message; undefined when the client left before its end. */
+export async function wholeAnswer({
+  items,
+  renderer,
+  gone,
+}: AnswerParts): Promise<MessageBody | EarlyFailure | undefined> {
+  const accumulator = new MessageAccumulator();
+  let delivered = false;
+  try {
+    for await (const item of items) {
+      delivered ||= item.record?.detail.delivered === true;
+      accumulator.add(renderer.push(item));
+      if (renderer.ended) break;
+    }
+    if (!renderer.ended && !gone.aborted) throw endlessTurn();
+  } catch (error) {
+    renderer.fail(asRoundhouseError(error));
+  }
+  if (renderer.failure !== undefined) return { error: renderer.failure, delivered };
+  return renderer.ended ? accumulator.message : undefined;
+}
+
+function openWriter({ response, headers }: RawReply, options: HttpOptions): SseWriter {
+  const { heartbeatMs, readerMaxLagMs } = options;
+  return new SseWriter(response, { headers, heartbeat: PING, heartbeatMs, readerMaxLagMs });
+}
+
+function eventText(event: MessageEvent): string {
+  const text = sseEvent(event.type, JSON.stringify(event));
+  return event.type === 'message_start' ? text + PING : text;
+}
+
+function endlessTurn(): RoundhouseError {
+  return new RoundhouseError('internal', 'The events of the turn ended before the turn did.');
+}

@@ -1,0 +1,11 @@
+import type { FastifyInstance } from 'fastify';
+import type { AppDependencies } from '../../deps.ts';
+
+/** `GET /metrics`, for Prometheus. It needs a key as soon as keys are configured: load and errors are nobody else's business. */
+export function metricsRoute(app: FastifyInstance, { renderMetrics }: AppDependencies): void {
+  if (renderMetrics === undefined) return;
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await renderMetrics();
+    return reply.header('content-type', contentType).send(text);
+  });
+}

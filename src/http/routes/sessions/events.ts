@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { errorBody } from '../../../dialects/anthropic-messages/error-body.ts';
+import { asRoundhouseError, RoundhouseError } from '../../../errors.ts';
+import type { LogItem } from '../../../events/preview.ts';
+import { clientGoneSignal } from '../../client-presence.ts';
+import type { AppDependencies } from '../../deps.ts';
+import { parseQuery, wholeNumber } from '../../query.ts';
+import { sseEvent, SseWriter } from '../../sse-writer.ts';
+import { sessionNameIn } from './params.ts';
+import type { SessionParams } from './params.ts';
+
+const number = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const querySchema = z.strictObject({
+  after: number.optional(),
+  limit: wholeNumber(1, 10_000).optional(),
+});
+
+const DEFAULT_LIMIT = 1_000;
+const KEEP_ALIVE = ': keep-alive\n\n';
+
+/**
+ * `GET /sessions/:sessionId/events`: the records after `after` (default 0), as a JSON page, or with
+ * `accept: text/event-stream` as a stream that goes on with what happens (`limit` is for pages only).
+ */
+export function sessionEventsRoute(app: FastifyInstance, deps: AppDependencies): void {
+  app.get<SessionParams>('/sessions/:sessionId/events', async (request, reply) => {
+    const name = sessionNameIn(request);
+    const query = parseQuery(querySchema, request.query);
+    if ((request.headers.accept ?? '').includes('text/event-stream')) {
+      const after = lastEventId(request) ?? query.after ?? 0;
+      return follow(deps, request, reply, name, after);
+    }
+    const { after = 0, limit = DEFAULT_LIMIT } = query;
+    const data = await deps.pool.readEvents(request.tenant, name, { after, limit });
+    return { data, next: data.length === limit ? (data.at(-1)?.number ?? null) : null };
+  });
+}
+
+/** What a reconnecting reader saw last; it beats the query, which is that of the first connection. */
+function lastEventId(request: FastifyRequest): number | undefined {
+  const header = request.headers['last-event-id'];
+  if (header === undefined || header === '') return undefined;
+  const parsed = number.safeParse(header);
+  if (parsed.success) return parsed.data;
+  throw new RoundhouseError(
+    'invalid_request',
+    'last-event-id: expected the number of an event, as the stream gave it',
+  );
+}
+
+async function follow(
+  { pool, options }: AppDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  name: string,
+  after: number,
+): Promise<FastifyReply> {
+  const signal = clientGoneSignal(reply.raw);
+  const items = await pool.followEvents(request.tenant, name, { after, signal });
+  reply.hijack();
+  const writer = new SseWriter(reply.raw, {
+    headers: reply.getHeaders(),
+    heartbeat: KEEP_ALIVE,
+    heartbeatMs: options.heartbeatMs,
+    readerMaxLagMs: options.readerMaxLagMs,
+  });
+  try {
+    for await (const item of items) {
+      writer.send(itemText(item));
+      if (writer.blocked) await writer.drained();
+      if (writer.closed) break;
+    }
+  } catch (error) {
+    const body = errorBody(asRoundhouseError(error), request.id);
+    writer.send(sseEvent('error', JSON.stringify(body)));
+  } finally {
+    writer.end();
+  }
+  return reply;
+}
+
+/** A record under its number; a preview has none, so that it moves no `Last-Event-ID`. */
+function itemText(item: LogItem): string {
+  if (item.record !== undefined) {
+    return sseEvent(item.record.type, JSON.stringify(item.record), item.record.number);
+  }
+  return sseEvent('preview', JSON.stringify({ turnId: item.turnId, ...item.preview }));
+}
