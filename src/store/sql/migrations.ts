@@ -1,0 +1,83 @@
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/**
+ * Every change of the schema, by number. A migration that has been released never changes: a correction is a new one. They
+ * run in one transaction, so a crash leaves the schema as it was. `down` does not exist: to go back, restore a backup.
+ */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001_sessions': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable('sessions')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('agent_session_id', 'text', (column) => column.notNull())
+        .addColumn('options', 'text', (column) => column.notNull())
+        .addColumn('workspace', 'text', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('stale_transcript_folder', 'text')
+        .addColumn('usage', 'text', (column) => column.notNull())
+        .addColumn('turn_count', 'integer', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('last_active_at', 'text', (column) => column.notNull())
+        .addColumn('owner', 'text', (column) => column.notNull())
+        .addColumn('epoch', 'integer', (column) => column.notNull())
+        .addColumn('last_number', 'integer', (column) => column.notNull())
+        .addUniqueConstraint('sessions_tenant_name', ['tenant', 'name'])
+        .execute();
+      await db.schema
+        .createIndex('sessions_tenant_created')
+        .on('sessions')
+        .columns(['tenant', 'created_at', 'id'])
+        .execute();
+      await db.schema
+        .createIndex('sessions_created')
+        .on('sessions')
+        .columns(['created_at', 'id'])
+        .execute();
+
+      await db.schema
+        .createTable('events')
+        .addColumn('session_id', 'text', (column) =>
+          column.notNull().references('sessions.id').onDelete('cascade'),
+        )
+        .addColumn('number', 'integer', (column) => column.notNull())
+        .addColumn('turn_id', 'text')
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('type', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .addColumn('detail', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('events_key', ['session_id', 'number'])
+        .execute();
+
+      await db.schema
+        .createTable('open_turns')
+        .addColumn('session_id', 'text', (column) =>
+          column.notNull().references('sessions.id').onDelete('cascade'),
+        )
+        .addColumn('turn_id', 'text', (column) => column.notNull())
+        .addColumn('prompt_number', 'integer', (column) => column.notNull())
+        .addColumn('delivered', 'integer', (column) => column.notNull())
+        .addColumn('position', 'integer', (column) => column.notNull())
+        .addPrimaryKeyConstraint('open_turns_key', ['session_id', 'turn_id'])
+        .execute();
+
+      await db.schema
+        .createTable('transcript_entries')
+        .addColumn('agent_session_id', 'text', (column) => column.notNull())
+        .addColumn('subpath', 'text', (column) => column.notNull())
+        .addColumn('position', 'integer', (column) => column.notNull())
+        .addColumn('uuid', 'text')
+        .addColumn('entry', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('transcript_entries_key', [
+          'agent_session_id',
+          'subpath',
+          'position',
+        ])
+        .addUniqueConstraint('transcript_entries_uuid', ['agent_session_id', 'subpath', 'uuid'])
+        .execute();
+    },
+  },
+};

@@ -1,0 +1,88 @@
+import type { AgentOptions } from '../../contracts/agent-driver.ts';
+import type { NewSession, SessionPatch, SessionRow } from '../../contracts/session-store.ts';
+import { NO_USAGE } from '../../events/record.ts';
+import type { EventDetail, EventRecord, SessionEvent, Usage } from '../../events/record.ts';
+import { toJson } from '../json.ts';
+import type { EventsTable, SessionsTable } from './schema.ts';
+
+/** The row of a session that begins. */
+export function newSessionColumns(session: NewSession): SessionsTable {
+  return {
+    id: session.id,
+    tenant: session.tenant,
+    name: session.name,
+    agent_session_id: session.agentSessionId,
+    options: toJson(session.options),
+    workspace: session.workspace,
+    kind: session.kind,
+    stale_transcript_folder: null,
+    usage: toJson(NO_USAGE),
+    turn_count: 0,
+    created_at: session.createdAt,
+    last_active_at: session.createdAt,
+    owner: session.owner,
+    epoch: 1,
+    last_number: 0,
+  };
+}
+
+/** The columns that a patch changes. */
+export function patchColumns(patch: SessionPatch): Partial<SessionsTable> {
+  return {
+    ...(patch.options !== undefined && { options: toJson(patch.options) }),
+    ...(patch.staleTranscriptFolder !== undefined && {
+      stale_transcript_folder: patch.staleTranscriptFolder,
+    }),
+    ...(patch.usage !== undefined && { usage: toJson(patch.usage) }),
+    ...(patch.turnCount !== undefined && { turn_count: patch.turnCount }),
+    ...(patch.lastActiveAt !== undefined && { last_active_at: patch.lastActiveAt }),
+  };
+}
+
+export function toSession(row: SessionsTable): SessionRow {
+  const options: AgentOptions = JSON.parse(row.options);
+  const usage: Usage = JSON.parse(row.usage);
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    name: row.name,
+    agentSessionId: row.agent_session_id,
+    options,
+    workspace: row.workspace,
+    kind: row.kind,
+    staleTranscriptFolder: row.stale_transcript_folder,
+    usage,
+    turnCount: row.turn_count,
+    createdAt: row.created_at,
+    lastActiveAt: row.last_active_at,
+    owner: row.owner,
+    epoch: row.epoch,
+  };
+}
+
+export function eventColumns(record: EventRecord): EventsTable {
+  return {
+    session_id: record.sessionId,
+    number: record.number,
+    turn_id: record.turnId,
+    at: record.at,
+    type: record.type,
+    body: toJson(record.body),
+    detail: toJson(record.detail),
+  };
+}
+
+/** The record of a row. Its type is read from the body; the column is a copy for queries. */
+export function toEvent(row: EventsTable): EventRecord {
+  const body: SessionEvent = JSON.parse(row.body);
+  const detail: EventDetail = JSON.parse(row.detail);
+  return {
+    number: row.number,
+    sessionId: row.session_id,
+    turnId: row.turn_id,
+    at: row.at,
+    type: body.type,
+    body,
+    detail,
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The tables. One schema for SQLite and Postgres: `text` and `integer` only, JSON as text (it comes back exactly as it was
+ * written, which `jsonb` does not promise), truth values as 0 and 1, times as RFC 3339 in UTC, which sort as text.
+ */
+export interface Database {
+  readonly sessions: SessionsTable;
+  readonly events: EventsTable;
+  readonly open_turns: OpenTurnsTable;
+  readonly transcript_entries: TranscriptEntriesTable;
+}
+
+/** Unique: `(tenant, name)`. */
+export interface SessionsTable {
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly agent_session_id: string;
+  /** JSON. */
+  readonly options: string;
+  readonly workspace: string;
+  readonly kind: 'named' | 'one_shot';
+  readonly stale_transcript_folder: string | null;
+  /** JSON. */
+  readonly usage: string;
+  readonly turn_count: number;
+  readonly created_at: string;
+  readonly last_active_at: string;
+  readonly owner: string;
+  readonly epoch: number;
+  /** The number of the last event: one `update` compares it and the epoch, and moves both forward. */
+  readonly last_number: number;
+}
+
+/** Key: `(session_id, number)`. Goes with its session. */
+export interface EventsTable {
+  readonly session_id: string;
+  readonly number: number;
+  readonly turn_id: string | null;
+  readonly at: string;
+  /** The type of the body, kept apart so that kinds of events can be selected. */
+  readonly type: string;
+  /** JSON. */
+  readonly body: string;
+  /** JSON. */
+  readonly detail: string;
+}
+
+/** Turns that have begun and not ended. Key: `(session_id, turn_id)`. Goes with its session. */
+export interface OpenTurnsTable {
+  readonly session_id: string;
+  readonly turn_id: string;
+  /** The number of the event that holds the prompt. */
+  readonly prompt_number: number;
+  readonly delivered: number;
+  /** Grows with each turn that begins while others are open: the order of beginning, whatever the wall clock does. */
+  readonly position: number;
+}
+
+/** Key: `(agent_session_id, subpath, position)`; unique: `(agent_session_id, subpath, uuid)`. */
+export interface TranscriptEntriesTable {
+  readonly agent_session_id: string;
+  readonly subpath: string;
+  /** Grows, with gaps where a repeated entry was skipped. */
+  readonly position: number;
+  readonly uuid: string | null;
+  /** JSON. */
+  readonly entry: string;
+}

@@ -1,0 +1,320 @@
+import type { Kysely } from 'kysely';
+import type { RoundhouseError } from '../../errors.ts';
+import type { EventRecord } from '../../events/record.ts';
+import type {
+  NewSession,
+  SessionPage,
+  SessionPatch,
+  SessionRow,
+  SessionStore,
+  UnfinishedTurn,
+} from '../../contracts/session-store.ts';
+import {
+  checkLimit,
+  fromCursor,
+  MAX_PAGE_SESSIONS,
+  MAX_READ_RECORDS,
+  toCursor,
+} from '../paging.ts';
+import {
+  checkRecords,
+  nameTaken,
+  recordsRefused,
+  sessionMoved,
+  sessionNotFound,
+  storeClosed,
+  turnMarks,
+} from '../record-rules.ts';
+import type { TurnMark } from '../record-rules.ts';
+import { inChunks } from './chunks.ts';
+import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
+import type { Database } from './schema.ts';
+import { SqlTranscriptStore } from './sql-transcript-store.ts';
+
+/** Turns whatever a database throws into an error of ours; passes ours through. */
+export type MapStorageError = (error: unknown) => RoundhouseError;
+
+/** What a {@link SqlSessionStore} is made of. The schema must be up to date. */
+export interface SqlSessionStoreParts {
+  readonly db: Kysely<Database>;
+  readonly mapError: MapStorageError;
+  /** Gives back what the opening took, once the database is closed. */
+  readonly release: () => Promise<void>;
+}
+
+/** Sessions in SQL tables. Queries keep to what SQLite and Postgres both understand. */
+export class SqlSessionStore implements SessionStore {
+  readonly transcripts: SqlTranscriptStore;
+  readonly #db: Kysely<Database>;
+  readonly #mapError: MapStorageError;
+  readonly #release: () => Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  constructor({ db, mapError, release }: SqlSessionStoreParts) {
+    this.#db = db;
+    this.#mapError = (error) => (this.#closing === undefined ? mapError(error) : storeClosed());
+    this.#release = release;
+    this.transcripts = new SqlTranscriptStore(db, this.#mapError);
+  }
+
+  createSession(session: NewSession): Promise<SessionRow> {
+    return this.#mapped(async () => {
+      const row = await this.#db
+        .insertInto('sessions')
+        .values(newSessionColumns(session))
+        .onConflict((conflict) => conflict.columns(['tenant', 'name']).doNothing())
+        .returningAll()
+        .executeTakeFirst();
+      if (row === undefined) throw nameTaken(session.name);
+      return toSession(row);
+    });
+  }
+
+  getSession(id: string): Promise<SessionRow | undefined> {
+    return this.#mapped(async () => {
+      const row = await this.#db
+        .selectFrom('sessions')
+        .selectAll()
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row && toSession(row);
+    });
+  }
+
+  findSession(tenant: string, name: string): Promise<SessionRow | undefined> {
+    return this.#mapped(async () => {
+      const row = await this.#db
+        .selectFrom('sessions')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return row && toSession(row);
+    });
+  }
+
+  listSessions(query: Parameters<SessionStore['listSessions']>[0]): Promise<SessionPage> {
+    return this.#mapped(async () => {
+      checkLimit(query.limit, MAX_PAGE_SESSIONS);
+      const { tenant, kind } = query;
+      const after = query.after === undefined ? undefined : fromCursor(query.after);
+      const rows = await this.#db
+        .selectFrom('sessions')
+        .selectAll()
+        .$if(tenant !== undefined, (select) => select.where('tenant', '=', tenant ?? ''))
+        .$if(kind !== undefined, (select) => select.where('kind', '=', kind ?? 'named'))
+        .$if(after !== undefined, (select) =>
+          // A comparison of pairs: with `or` in its place SQLite would read all pages before this one.
+          select.where((eb) =>
+            eb(
+              eb.refTuple('created_at', 'id'),
+              '<',
+              eb.tuple(after?.createdAt ?? '', after?.id ?? ''),
+            ),
+          ),
+        )
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(query.limit + 1)
+        .execute();
+      const sessions = rows.slice(0, query.limit).map(toSession);
+      const last = sessions.at(-1);
+      const next = last !== undefined && rows.length > sessions.length ? toCursor(last) : null;
+      return { sessions, next };
+    });
+  }
+
+  claimSession(id: string, owner: string): Promise<SessionRow> {
+    return this.#mapped(async () => {
+      const row = await this.#db
+        .updateTable('sessions')
+        .set((eb) => ({ owner, epoch: eb('epoch', '+', 1) }))
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
+      if (row === undefined) throw sessionNotFound(id);
+      return toSession(row);
+    });
+  }
+
+  append(
+    sessionId: string,
+    epoch: number,
+    records: readonly EventRecord[],
+    patch: SessionPatch = {},
+  ): Promise<void> {
+    return this.#mapped(async () => {
+      checkRecords(sessionId, records);
+      // Made before the transaction begins: it must hold the one connection for as short as it can.
+      const rows = inChunks(records.map(eventColumns));
+      await this.#db.transaction().execute(async (trx) => {
+        await moveSession(trx, sessionId, epoch, records, patch);
+        for (const chunk of rows) await trx.insertInto('events').values(chunk).execute();
+        for (const mark of turnMarks(records)) await markTurn(trx, sessionId, mark);
+      });
+    });
+  }
+
+  readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]> {
+    return this.#mapped(async () => {
+      checkLimit(limit, MAX_READ_RECORDS);
+      const rows = await this.#db
+        .selectFrom('events')
+        .selectAll()
+        .where('session_id', '=', sessionId)
+        .where('number', '>', after)
+        .orderBy('number')
+        .limit(limit)
+        .execute();
+      return rows.map(toEvent);
+    });
+  }
+
+  lastEventNumber(sessionId: string): Promise<number> {
+    return this.#mapped(async () => {
+      const row = await this.#db
+        .selectFrom('sessions')
+        .select('last_number')
+        .where('id', '=', sessionId)
+        .executeTakeFirst();
+      return row?.last_number ?? 0;
+    });
+  }
+
+  unfinishedTurns(): Promise<UnfinishedTurn[]> {
+    return this.#mapped(async () => {
+      const rows = await this.#db
+        .selectFrom('open_turns')
+        .innerJoin('sessions', 'sessions.id', 'open_turns.session_id')
+        .innerJoin('events', (join) =>
+          join
+            .onRef('events.session_id', '=', 'open_turns.session_id')
+            .onRef('events.number', '=', 'open_turns.prompt_number'),
+        )
+        .selectAll(['sessions', 'events'])
+        .select('open_turns.delivered')
+        .orderBy('open_turns.position')
+        // On one node positions differ; between nodes equal ones are possible, of different sessions.
+        .orderBy('open_turns.session_id')
+        .execute();
+      return rows.map((row) => ({
+        session: toSession(row),
+        prompt: toEvent(row),
+        delivered: row.delivered === 1,
+      }));
+    });
+  }
+
+  deleteSession(id: string): Promise<void> {
+    return this.#mapped(() =>
+      this.#db.transaction().execute(async (trx) => {
+        const session = await trx
+          .deleteFrom('sessions')
+          .where('id', '=', id)
+          .returning('agent_session_id')
+          .executeTakeFirst();
+        if (session === undefined) return;
+        await trx
+          .deleteFrom('transcript_entries')
+          .where('agent_session_id', '=', session.agent_session_id)
+          .execute();
+      }),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      // Connections are given in the order of asking: this one comes after everything that is under way.
+      await this.#db.connection().execute(async () => {});
+      await this.#db.destroy();
+    } finally {
+      await this.#release();
+    }
+  }
+
+  async #mapped<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#mapError(error);
+    }
+  }
+}
+
+/**
+ * Changes the row, provided that the epoch and the last number are as expected. It is the first statement of its
+ * transaction, and it locks the row: two appends to one session can't both pass, on any database.
+ */
+async function moveSession(
+  trx: Kysely<Database>,
+  sessionId: string,
+  epoch: number,
+  records: readonly EventRecord[],
+  patch: SessionPatch,
+): Promise<void> {
+  const first = records[0];
+  const last = records.at(-1);
+  const { numUpdatedRows } = await trx
+    .updateTable('sessions')
+    // `epoch` keeps the list from being empty when there is neither a record nor a patch.
+    .set({ ...patchColumns(patch), epoch, ...(last && { last_number: last.number }) })
+    .where('id', '=', sessionId)
+    .where('epoch', '=', epoch)
+    .$if(first !== undefined, (update) =>
+      update.where('last_number', '=', (first?.number ?? 1) - 1),
+    )
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 1n) return;
+  const row = await trx
+    .selectFrom('sessions')
+    .select(['epoch', 'last_number'])
+    .where('id', '=', sessionId)
+    .executeTakeFirst();
+  if (row === undefined) throw sessionNotFound(sessionId);
+  if (row.epoch !== epoch) throw sessionMoved(sessionId, row.epoch, epoch);
+  throw recordsRefused(sessionId, row.last_number + 1, first?.number ?? 0);
+}
+
+async function markTurn(trx: Kysely<Database>, sessionId: string, mark: TurnMark): Promise<void> {
+  switch (mark.kind) {
+    case 'begun':
+      await trx
+        .insertInto('open_turns')
+        .values((eb) => ({
+          session_id: sessionId,
+          turn_id: mark.turnId,
+          prompt_number: mark.promptNumber,
+          delivered: 0,
+          position: eb
+            .selectFrom('open_turns')
+            .select((open) =>
+              open(open.fn.coalesce(open.fn.max('position'), open.lit(0)), '+', 1).as('position'),
+            ),
+        }))
+        .onConflict((conflict) => conflict.columns(['session_id', 'turn_id']).doNothing())
+        .execute();
+      break;
+    case 'delivered':
+      await trx
+        .updateTable('open_turns')
+        .set({ delivered: 1 })
+        .where('session_id', '=', sessionId)
+        .where('turn_id', '=', mark.turnId)
+        .execute();
+      break;
+    case 'ended':
+      await trx
+        .deleteFrom('open_turns')
+        .where('session_id', '=', sessionId)
+        .where('turn_id', '=', mark.turnId)
+        .execute();
+      break;
+    default:
+      mark satisfies never;
+  }
+}
