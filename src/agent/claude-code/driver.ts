@@ -1,0 +1,207 @@
+import { mkdir, stat } from 'node:fs/promises';
+
+import { startup } from '@anthropic-ai/claude-agent-sdk';
+
+import type {
+  AgentCapabilities,
+  AgentDriver,
+  AgentProcess,
+  AgentSpec,
+} from '../../contracts/agent-driver.ts';
+import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { AgentHost } from './process.ts';
+import { errorText } from '../../errors.ts';
+import { unlessAborted } from '../../time/deadline.ts';
+import { checkCredentials } from './credentials.ts';
+import { agentEnvironment, processFolders } from './environment.ts';
+import { abortedStart, startFailure } from './errors.ts';
+import { checkedExecutable } from './executable.ts';
+import { rescueLocalTranscript, writeLocalTranscript } from './local-transcript.ts';
+import { permissions } from './permissions.ts';
+import { ClaudeCodeProcess } from './process.ts';
+import { PromptChannel } from './prompt-channel.ts';
+import { createRedact } from './redact.ts';
+import { sdkOptions } from './sdk-options.ts';
+import { AgentChild } from './spawn.ts';
+import { seedEntries } from './transcript.ts';
+import { TranscriptMirror } from './transcript-mirror.ts';
+
+/** Settings and collaborators of the driver. */
+export interface ClaudeCodeDriverOptions {
+  readonly host: AgentHost;
+  /** What the agent reaches the model API with; an allow-list is checked. Reaches no argument, no log and no error. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Path of a Claude Code executable. Default: the one that ships with the SDK. */
+  readonly executable?: string;
+  /** Where the agent and its tools look for programs. Default `/usr/local/bin:/usr/bin:/bin`. */
+  readonly path?: string;
+  /** How often the agent repeats a failed model request, at growing intervals. Default 3. */
+  readonly maxRetries?: number;
+  readonly telemetry: Telemetry;
+}
+
+const DEFAULT_MAX_RETRIES = 3;
+const PRIVATE = 0o700;
+
+/** A driver of real Claude Code processes. `configuration_invalid` for a variable that may not be passed on. */
+export function createClaudeCodeDriver(options: ClaudeCodeDriverOptions): AgentDriver {
+  checkCredentials(options.credentials);
+  return new ClaudeCodeDriver(options);
+}
+
+class ClaudeCodeDriver implements AgentDriver {
+  readonly name = 'claude-code';
+  readonly capabilities: AgentCapabilities = { liveOptions: ['model'] };
+  readonly #options: ClaudeCodeDriverOptions;
+
+  constructor(options: ClaudeCodeDriverOptions) {
+    this.#options = options;
+  }
+
+  async start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess> {
+    const executable = await checkedExecutable(this.#options.executable);
+    await checkWorkspace(spec.workspace);
+    await prepareFolder(spec);
+    if (signal.aborted) throw abortedStart(signal);
+    return this.#launch(spec, executable, signal);
+  }
+
+  rescueTranscript(
+    processFolder: string,
+    agentSessionId: string,
+    transcripts: TranscriptStore,
+  ): Promise<void> {
+    return rescueLocalTranscript(processFolder, agentSessionId, transcripts);
+  }
+
+  async seedTranscript(
+    agentSessionId: string,
+    history: readonly SeedMessage[],
+    transcripts: TranscriptStore,
+  ): Promise<void> {
+    await transcripts.replace(
+      { agentSessionId, subpath: '' },
+      seedEntries(agentSessionId, history),
+    );
+  }
+
+  async #launch(spec: AgentSpec, executable: string, signal: AbortSignal): Promise<AgentProcess> {
+    const { host, telemetry, credentials } = this.#options;
+    const redact = createRedact(credentials);
+    const mirror = new TranscriptMirror(spec.agentSessionId, spec.transcripts, telemetry.log);
+    const abortController = new AbortController();
+    let registered: Promise<void> = Promise.resolve();
+    const child = new AgentChild({
+      prefix: host.spawnPrefix,
+      redact,
+      onSpawn: (pid) => {
+        registered = host.registerProcess(pid, spec.clientId, spec.sessionId, spec.processFolder);
+        // Awaited below; until then a rejection must not count as unhandled.
+        registered.catch(() => {});
+      },
+    });
+    let live: ClaudeCodeProcess | undefined;
+
+    const prepared = startup({
+      options: sdkOptions({
+        spec,
+        executable,
+        environment: agentEnvironment({
+          clientId: spec.clientId,
+          processFolder: spec.processFolder,
+          credentials,
+          ...(this.#options.path === undefined ? {} : { path: this.#options.path }),
+          maxRetries: this.#options.maxRetries ?? DEFAULT_MAX_RETRIES,
+        }),
+        child,
+        mirror,
+        abortController,
+        canUseTool: permissions({
+          sessionId: spec.sessionId,
+          answerer: spec.answerer,
+          currentTurn: () => live?.currentTurn,
+          log: telemetry.log,
+        }),
+      }),
+    });
+    try {
+      const warm = await unlessAborted(prepared, signal);
+      await registered;
+      if (signal.aborted) throw abortedStart(signal);
+      const channel = new PromptChannel();
+      const query = warm.query(channel);
+      live = new ClaudeCodeProcess({
+        spec,
+        host,
+        child,
+        query,
+        channel,
+        mirror,
+        redact,
+        log: telemetry.log,
+      });
+      return live;
+    } catch (error) {
+      await this.#abandon(child, spec.clientId, abortController, prepared);
+      throw signal.aborted ? abortedStart(signal) : this.#failure(error, child, redact);
+    }
+  }
+
+  /** Ends what a failed start has begun, and waits until it is gone. */
+  async #abandon(
+    child: AgentChild,
+    clientId: string,
+    abortController: AbortController,
+    prepared: ReturnType<typeof startup>,
+  ): Promise<void> {
+    if (child.spawned) {
+      if (!child.hasExited) await this.#options.host.killMarked(clientId);
+      child.kill('SIGKILL');
+      await child.exited;
+      await this.#options.host.killMarked(clientId);
+    }
+    abortController.abort();
+    // Whatever becomes of it now: nobody waits any more, and there is no process behind it.
+    prepared.then(
+      (warm) => warm.close(),
+      () => {},
+    );
+  }
+
+  #failure(error: unknown, child: AgentChild, redact: (text: string) => string): Error {
+    const said = child.stderrTail === '' ? '' : ` It said last: ${child.stderrTail}`;
+    return startFailure(
+      `The agent process could not be started: ${redact(errorText(error))}.${said}`,
+      // The cause may hold the command line and the environment of the process.
+      new Error(redact(errorText(error))),
+    );
+  }
+}
+
+/** The SDK would blame the executable for a missing folder. */
+async function checkWorkspace(workspace: string): Promise<void> {
+  const found = await stat(workspace).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  throw startFailure(
+    `The workspace ${workspace} ${found === undefined ? 'does not exist' : 'is not a folder'}. ` +
+      'Expected a folder that the server may enter; create it, or name another.',
+  );
+}
+
+async function prepareFolder(spec: AgentSpec): Promise<void> {
+  const { config, temporary } = processFolders(spec.processFolder);
+  await mkdir(config, { recursive: true, mode: PRIVATE });
+  await mkdir(temporary, { recursive: true, mode: PRIVATE });
+  if (!spec.resume) return;
+  const entries = await writeLocalTranscript(
+    spec.processFolder,
+    spec.agentSessionId,
+    spec.transcripts,
+  );
+  if (entries > 0) return;
+  throw startFailure(
+    `The conversation ${spec.agentSessionId} can't be resumed: the store has no transcript of it. ` +
+      'Start it without resume.',
+  );
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+
+import { PROCESS_MARK } from '../../contracts/host.ts';
+import { checkCredentials } from './credentials.ts';
+import { agentEnvironment } from './environment.ts';
+import { createRedact } from './redact.ts';
+
+describe('the environment of an agent', () => {
+  const environment = agentEnvironment({
+    clientId: 'clnt_1',
+    processFolder: '/data/processes/clnt_1',
+    credentials: { ANTHROPIC_API_KEY: 'sk-1' },
+    maxRetries: 2,
+  });
+
+  test('has nothing of the host but what it is given', () => {
+    process.env['ROUNDHOUSE_TEST_LEAK'] = 'x';
+    expect(Object.values(environment)).not.toContain('x');
+    delete process.env['ROUNDHOUSE_TEST_LEAK'];
+    expect(environment['PATH']).toBe('/usr/local/bin:/usr/bin:/bin');
+    expect(environment['ANTHROPIC_API_KEY']).toBe('sk-1');
+  });
+
+  test("keeps everything in the process's own folder", () => {
+    for (const name of ['HOME', 'CLAUDE_CONFIG_DIR', 'TMPDIR', 'CLAUDE_CODE_TMPDIR']) {
+      expect(environment[name]).toMatch(/^\/data\/processes\/clnt_1/);
+    }
+  });
+
+  test('carries the mark, and never allows permissions to be skipped', () => {
+    expect(environment[PROCESS_MARK]).toBe('clnt_1');
+    expect(environment).not.toHaveProperty('IS_SANDBOX');
+  });
+});
+
+describe('credentials', () => {
+  test.each([
+    'ANTHROPIC_API_KEY',
+    'CLAUDE_CODE_OAUTH_TOKEN',
+    'CLAUDE_CODE_SKIP_VERTEX_AUTH',
+    'AWS_PROFILE',
+    'GOOGLE_APPLICATION_CREDENTIALS',
+    'VERTEX_REGION_CLAUDE_4_5_HAIKU',
+    'https_proxy',
+    'NODE_EXTRA_CA_CERTS',
+  ])('may be in %s', (name) => {
+    expect(() => checkCredentials({ [name]: 'x' })).not.toThrow();
+  });
+
+  test.each(['IS_SANDBOX', 'NODE_OPTIONS', 'LD_PRELOAD', 'CLAUDE_CONFIG_DIR', 'PATH'])(
+    'are not what %s is for',
+    (name) => {
+      expect(() => checkCredentials({ [name]: 'x' })).toThrow(name);
+    },
+  );
+});
+
+describe('redaction', () => {
+  const redact = createRedact({
+    ANTHROPIC_API_KEY: 'sk-ant-12345',
+    ANTHROPIC_CUSTOM_HEADERS: 'x-proxy: hunter2-hunter2',
+    AWS_REGION: 'eu-central-1',
+  });
+
+  test('takes keys and header values out of a text, and leaves the rest', () => {
+    expect(redact('sk-ant-12345 hunter2-hunter2 eu-central-1')).toBe(
+      '[redacted] [redacted] eu-central-1',
+    );
+  });
+
+  test('takes passwords out of URLs, whoever they belong to', () => {
+    expect(redact('https://me:pw@proxy:1')).toBe('https://[redacted]@proxy:1');
+  });
+});

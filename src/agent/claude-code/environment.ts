@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+
+import { PROCESS_MARK } from '../../contracts/host.ts';
+
+/** Name of the folder under `projects/` in which the agent keeps transcripts; without it the name is made from the cwd. */
+export const PROJECT_FOLDER = 'session';
+
+const MINIMAL_PATH = '/usr/local/bin:/usr/bin:/bin';
+
+export interface EnvironmentInput {
+  readonly clientId: string;
+  readonly processFolder: string;
+  readonly credentials: Readonly<Record<string, string>>;
+  /** Where the agent and its tools look for programs. Default `/usr/local/bin:/usr/bin:/bin`. */
+  readonly path?: string;
+  /** How often the agent repeats a failed model request. */
+  readonly maxRetries: number;
+}
+
+/** Folders inside a process's folder. */
+export function processFolders(processFolder: string): { config: string; temporary: string } {
+  return { config: join(processFolder, 'config'), temporary: join(processFolder, 'tmp') };
+}
+
+/**
+ * The environment of an agent process, built from nothing: no variable of the host gets in. Never `IS_SANDBOX`, which would
+ * allow an agent that runs as root to skip every permission.
+ */
+export function agentEnvironment(input: EnvironmentInput): Record<string, string> {
+  const { config, temporary } = processFolders(input.processFolder);
+  return {
+    ...input.credentials,
+    PATH: input.path ?? MINIMAL_PATH,
+    HOME: input.processFolder,
+    LANG: 'C.UTF-8',
+    // Without an explicit value the SDK mirrors no transcript, and says nothing.
+    CLAUDE_CONFIG_DIR: config,
+    CLAUDE_CODE_PROJECT_DIR_NAME: PROJECT_FOLDER,
+    TMPDIR: temporary,
+    // Without it task output and sockets go to `/tmp/claude-<uid>`, shared by all processes and swept by nobody.
+    CLAUDE_CODE_TMPDIR: temporary,
+    [PROCESS_MARK]: input.clientId,
+    CLAUDE_CODE_MAX_RETRIES: String(input.maxRetries),
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    CLAUDE_CODE_DISABLE_AUTO_MEMORY: '1',
+    // It would yield a final text that was never streamed.
+    CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
+    // What runs on after a turn could start turns that nobody asked for.
+    CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
+    CLAUDE_CODE_DISABLE_CRON: '1',
+    CLAUDE_CODE_DISABLE_WORKFLOWS: '1',
+    DISABLE_AUTOUPDATER: '1',
+  };
+}

@@ -1,0 +1,68 @@
+import type { CanUseTool, PermissionResult } from '@anthropic-ai/claude-agent-sdk';
+
+import type { Answerer, PermissionDecision } from '../../contracts/answerer.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import type { AgentTurn } from './turn.ts';
+import { errorText } from '../../errors.ts';
+import { unlessAborted } from '../../time/deadline.ts';
+
+const NOBODY_ASKED = 'No turn is running, so nobody can be asked.';
+const TURN_OVER = 'The turn ended before anybody answered.';
+
+export interface PermissionsInput {
+  readonly sessionId: string;
+  readonly answerer: Answerer;
+  /** The turn that runs now. Late-bound, because the SDK wants the callback before there is a process. */
+  readonly currentTurn: () => AgentTurn | undefined;
+  readonly log: Logger;
+}
+
+/** The SDK's `canUseTool`: hands the request to the answerer, and tells the turn's reader that somebody is waited for. */
+export function permissions(input: PermissionsInput): CanUseTool {
+  return async (toolName, toolInput, { signal, toolUseID, requestId }) => {
+    const turn = input.currentTurn();
+    if (turn?.running !== true) return deny(NOBODY_ASKED);
+    const over = new AbortController();
+    const signals = AbortSignal.any([signal, over.signal]);
+    void turn.finished.then(() => over.abort(new Error(TURN_OVER)));
+
+    turn.push({ kind: 'answer_awaited', requestId });
+    try {
+      const request = {
+        sessionId: input.sessionId,
+        // The driver knows no turn ids; whoever wraps the answerer does.
+        turnId: null,
+        toolUseId: toolUseID,
+        toolName,
+        input: toolInput,
+      };
+      // An answerer may ignore the signal; the agent must not wait for it then.
+      return toResult(
+        await unlessAborted(input.answerer.decide(request, signals), signals),
+        toolInput,
+      );
+    } catch (error) {
+      if (!signals.aborted) {
+        input.log.warn('agent_permission_failed', { toolName, error: errorText(error) });
+      }
+      return deny(
+        signals.aborted ? TURN_OVER : 'The permission could not be decided, so it is denied.',
+      );
+    } finally {
+      turn.push({ kind: 'answer_given', requestId });
+    }
+  };
+}
+
+function toResult(
+  decision: PermissionDecision,
+  toolInput: Record<string, unknown>,
+): PermissionResult {
+  return decision.behavior === 'allow'
+    ? { behavior: 'allow', updatedInput: decision.updatedInput ?? toolInput }
+    : deny(decision.message);
+}
+
+function deny(message: string): PermissionResult {
+  return { behavior: 'deny', message };
+}

@@ -1,0 +1,332 @@
+import type { Query, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
+
+import type {
+  AgentExit,
+  AgentOptions,
+  AgentOutput,
+  AgentProcess,
+  AgentPrompt,
+  AgentSpec,
+} from '../../contracts/agent-driver.ts';
+import type { Host } from '../../contracts/host.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import type { PromptChannel } from './prompt-channel.ts';
+import type { Redact } from './redact.ts';
+import type { AgentChild } from './spawn.ts';
+import type { TranscriptMirror } from './transcript-mirror.ts';
+import type { AgentTurn } from './turn.ts';
+import { errorText, RoundhouseError } from '../../errors.ts';
+import { withinDeadline } from '../../time/deadline.ts';
+import { deathText } from './death-text.ts';
+import { promptLifecycle } from './lifecycle.ts';
+import { completeFromLocalTranscript } from './local-transcript.ts';
+import { toUserMessage } from './prompt-content.ts';
+import { TurnRun } from './turn-run.ts';
+
+/** The part of the SDK's query that a process uses. */
+export type AgentQuery = AsyncIterable<SDKMessage> &
+  Pick<Query, 'interrupt' | 'setModel' | 'close'>;
+
+/** What the driver needs of the host. */
+export type AgentHost = Pick<
+  Host,
+  'spawnPrefix' | 'registerProcess' | 'killMarked' | 'memoryBytes'
+>;
+
+/** The part of the operating system's process that is of use here. */
+export type LiveChild = Pick<AgentChild, 'pid' | 'exited' | 'stderrTail' | 'kill'>;
+
+export interface ClaudeCodeProcessParts {
+  readonly spec: AgentSpec;
+  readonly host: AgentHost;
+  readonly child: LiveChild;
+  readonly query: AgentQuery;
+  readonly channel: PromptChannel;
+  readonly mirror: TranscriptMirror;
+  readonly redact: Redact;
+  readonly log: Logger;
+}
+
+/** The reason of an end in good order. */
+const CLOSED = 'closed';
+/** How long an orderly end may take; mid-turn the CLI itself takes 2 s. */
+const CLOSE_LIMIT_MS = 5_000;
+/** How long what a dead process had written may take to arrive. */
+const DRAIN_LIMIT_MS = 300;
+/** How long a process that gave a turn up unasked may take to show that a signal is ending it. */
+const EXIT_CHECK_MS = 500;
+/** How long appends that were under way at the end may take. */
+const MIRROR_LIMIT_MS = 5_000;
+
+/**
+ * The states of a process:
+ *
+ *     live -> ending -> gone
+ *       └───────────────^
+ *
+ * `live`: takes prompts. `ending`: we are ending it, for `reason`. `gone`: it has exited; what it started is being looked
+ * after until `exited` settles. From `live` straight to `gone` when it ends by itself.
+ */
+type ProcessState =
+  | { readonly at: 'live' }
+  | { readonly at: 'ending'; readonly reason: string }
+  | { readonly at: 'gone'; readonly death: string };
+
+/** One live Claude Code process. */
+export class ClaudeCodeProcess implements AgentProcess {
+  readonly clientId: string;
+  readonly exited: Promise<AgentExit>;
+  readonly #parts: ClaudeCodeProcessParts;
+  readonly #pumped: Promise<void>;
+  #state: ProcessState = { at: 'live' };
+  #lastRun: TurnRun | undefined;
+  /** The session's model, and the one that the process has now. */
+  #sessionModel: string | undefined;
+  #processModel: string | undefined;
+  /** Why the store lacks entries, and whether a turn's reader knows; between turns there is none. */
+  #stale: { readonly error: string; told: boolean } | undefined;
+
+  constructor(parts: ClaudeCodeProcessParts) {
+    this.#parts = parts;
+    this.clientId = parts.spec.clientId;
+    this.#sessionModel = parts.spec.options.model;
+    this.#processModel = parts.spec.options.model;
+    this.#pumped = this.#pump();
+    this.exited = this.#untilGone();
+  }
+
+  get pid(): number | undefined {
+    return this.#parts.child.pid;
+  }
+
+  get alive(): boolean {
+    return this.#state.at === 'live';
+  }
+
+  /** The turn that has no end yet. */
+  get currentTurn(): AgentTurn | undefined {
+    return this.#run?.turn;
+  }
+
+  get #run(): TurnRun | undefined {
+    return this.#lastRun?.turn.ended === false ? this.#lastRun : undefined;
+  }
+
+  prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput> {
+    if (this.#run !== undefined) {
+      throw new RoundhouseError(
+        'session_busy',
+        'The agent process runs a turn; the next prompt may follow its end.',
+      );
+    }
+    const message = toUserMessage(prompt);
+    const run = new TurnRun(prompt.promptId, this.#parts.redact);
+    if (this.#state.at === 'gone') {
+      run.fail('agent_died', this.#state.death, false);
+    } else if (this.#state.at === 'ending') {
+      run.fail('agent_died', `The agent process is being ended: ${this.#state.reason}.`, false);
+    } else {
+      this.#lastRun = run;
+      this.#tellStale();
+      void this.#deliver(run, prompt.model ?? this.#sessionModel, message);
+    }
+    return run.turn;
+  }
+
+  async interrupt(): Promise<void> {
+    const run = this.#run;
+    if (run === undefined) return;
+    run.markInterrupted();
+    // An interrupt that overtakes its prompt is lost: the turn would run in full.
+    await run.turn.taken;
+    await this.#interruptAgent(run);
+  }
+
+  async change(options: AgentOptions): Promise<void> {
+    const { model, ...fixed } = options;
+    const names = Object.entries(fixed).flatMap(([name, value]) =>
+      value === undefined ? [] : [name],
+    );
+    if (names.length > 0) {
+      throw new RoundhouseError(
+        'unsupported_field',
+        `A live agent process can't change ${names.join(', ')}; expected only model. Start a new process.`,
+      );
+    }
+    // The process learns it with the next prompt, together with that prompt's own wish.
+    if (model !== undefined) this.#sessionModel = model;
+  }
+
+  async memoryBytes(): Promise<number | undefined> {
+    const { pid } = this;
+    return pid === undefined || this.#state.at === 'gone'
+      ? undefined
+      : this.#parts.host.memoryBytes(pid);
+  }
+
+  async close(): Promise<AgentExit> {
+    if (this.#state.at === 'live') {
+      this.#state = { at: 'ending', reason: CLOSED };
+      this.#parts.channel.close();
+      this.#parts.query.close();
+      const outcome = await withinDeadline(this.#parts.child.exited, CLOSE_LIMIT_MS);
+      if (outcome.timedOut) await this.#kill();
+    }
+    return this.exited;
+  }
+
+  async destroy(reason: string): Promise<AgentExit> {
+    if (this.#state.at === 'live') this.#state = { at: 'ending', reason };
+    if (this.#state.at !== 'gone') await this.#kill();
+    return this.exited;
+  }
+
+  /**
+   * Ends everything that carries our mark. The host asks with SIGTERM first and waits half a second, because on SIGKILL
+   * Claude Code orphans its tools, also those that have shed the mark; then it kills. The last kill is for hosts that can't
+   * see marks.
+   */
+  async #kill(): Promise<void> {
+    await this.#killMarked();
+    this.#parts.child.kill('SIGKILL');
+  }
+
+  async #killMarked(): Promise<void> {
+    try {
+      await this.#parts.host.killMarked(this.clientId);
+    } catch (error) {
+      this.#parts.log.error('agent_kill_failed', {
+        clientId: this.clientId,
+        error: errorText(error),
+      });
+    }
+  }
+
+  async #deliver(
+    run: TurnRun,
+    model: string | undefined,
+    message: Parameters<PromptChannel['write']>[0],
+  ): Promise<void> {
+    try {
+      if (model !== this.#processModel) {
+        await this.#parts.query.setModel(model);
+        this.#processModel = model;
+      }
+      if (!run.turn.ended) this.#parts.channel.write(message);
+    } catch (error) {
+      // When the process has died, its end is the turn's end, and says more.
+      await withinDeadline(this.exited, DRAIN_LIMIT_MS);
+      run.fail('agent_failed', `The agent refused the model: ${errorText(error)}`, this.alive);
+    }
+  }
+
+  /** Reads what the process says, for its whole life. */
+  async #pump(): Promise<void> {
+    try {
+      for await (const message of this.#parts.query) this.#receive(message);
+    } catch (error) {
+      // The SDK throws when the process ends unasked; how it ended is told by our own handle.
+      this.#parts.log.debug('agent_stream_ended', {
+        clientId: this.clientId,
+        error: this.#parts.redact(errorText(error)),
+      });
+    }
+  }
+
+  #receive(message: SDKMessage): void {
+    const lifecycle = promptLifecycle(message);
+    if (lifecycle !== undefined) {
+      this.#follow(lifecycle.promptId, lifecycle.state);
+    } else if (message.type === 'system' && message.subtype === 'mirror_error') {
+      this.#stale ??= { error: this.#parts.redact(message.error), told: false };
+      this.#tellStale();
+    } else {
+      const run = this.#run;
+      // Before its prompt was taken, what arrives is a rest of an earlier turn.
+      if (run?.turn.running !== true) return;
+      const request = run.receive(message, this.alive);
+      if (request?.wants === 'interrupt') void this.#interruptAgent(run);
+      if (request?.wants === 'exit-check') void this.#finishUnlessDying(request.finish);
+    }
+  }
+
+  async #finishUnlessDying(finish: (processUsable: boolean) => void): Promise<void> {
+    const outcome = await withinDeadline(this.#parts.child.exited, EXIT_CHECK_MS);
+    // The end of the process ends the turn otherwise.
+    if (outcome.timedOut) finish(this.alive);
+  }
+
+  #follow(promptId: string, state: 'queued' | 'started' | 'completed' | 'cancelled'): void {
+    const run = this.#run;
+    if (run?.turn.promptId !== promptId) return;
+    if (state === 'queued' || state === 'started') run.turn.accept();
+    else run.settled(this.alive);
+  }
+
+  async #interruptAgent({ turn }: TurnRun): Promise<void> {
+    if (turn.ended) return;
+    try {
+      // A process that is stuck never answers; whoever waits then ends it, and with it the turn.
+      await Promise.race([this.#parts.query.interrupt(), turn.finished]);
+    } catch (error) {
+      this.#parts.log.debug('agent_interrupt_failed', {
+        clientId: this.clientId,
+        error: errorText(error),
+      });
+    }
+  }
+
+  #tellStale(): void {
+    const run = this.#run;
+    if (run === undefined || this.#stale === undefined || this.#stale.told) return;
+    this.#stale.told = true;
+    run.turn.push({ kind: 'transcript_stale', error: this.#stale.error });
+  }
+
+  async #untilGone(): Promise<AgentExit> {
+    const { child, log, mirror } = this.#parts;
+    void this.#pumped.then(() => this.#endWithoutStream());
+    const { code, signal } = await child.exited;
+    await withinDeadline(this.#pumped, DRAIN_LIMIT_MS);
+
+    const reason = this.#state.at === 'ending' ? this.#state.reason : undefined;
+    const facts = { code, signal, reason, stderrTail: child.stderrTail };
+    const run = this.#run;
+    this.#state = { at: 'gone', death: deathText(facts) };
+    run?.fail('agent_died', this.#state.death, false);
+    if (reason === undefined) log.warn('agent_died', { clientId: this.clientId, code, signal });
+    await this.#killMarked();
+    await withinDeadline(mirror.settled(), MIRROR_LIMIT_MS);
+    const inGoodOrder = reason === CLOSED && run === undefined;
+    if (!inGoodOrder && this.#stale === undefined) await this.#completeTranscript();
+    return {
+      code,
+      signal,
+      stderrTail: facts.stderrTail,
+      ...(reason === undefined ? {} : { reason }),
+      transcriptStale: this.#stale !== undefined,
+    };
+  }
+
+  /** A process whose output has ended is of no use any more, even if it lives. */
+  async #endWithoutStream(): Promise<void> {
+    const outcome = await withinDeadline(this.#parts.child.exited, DRAIN_LIMIT_MS);
+    if (outcome.timedOut && this.alive) await this.destroy('its output ended');
+  }
+
+  /** A process that was killed may have written more than it handed on. */
+  async #completeTranscript(): Promise<void> {
+    const { spec, log } = this.#parts;
+    try {
+      const entries = await completeFromLocalTranscript(
+        spec.processFolder,
+        spec.agentSessionId,
+        spec.transcripts,
+      );
+      if (entries > 0) log.info('agent_transcript_completed', { clientId: this.clientId, entries });
+    } catch (error) {
+      this.#stale ??= { error: errorText(error), told: false };
+      log.warn('agent_transcript_incomplete', { clientId: this.clientId, error: errorText(error) });
+    }
+  }
+}

@@ -1,0 +1,876 @@
+import { randomUUID } from 'node:crypto';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import type {
+  AgentDriver,
+  AgentOptions,
+  AgentOutput,
+  AgentProcess,
+  AgentSpec,
+} from '../../src/contracts/agent-driver.ts';
+import type {
+  Answerer,
+  ClientToolResult,
+  PermissionDecision,
+  PermissionRequest,
+} from '../../src/contracts/answerer.ts';
+import type { TranscriptStore } from '../../src/contracts/transcripts.ts';
+import type { TurnEnd } from '../../src/events/record.ts';
+import type { RoundhouseError } from '../../src/errors.ts';
+import { monotonicMs } from '../../src/time/clock.ts';
+import { unlessAborted } from '../../src/time/deadline.ts';
+
+/** Prompts that make a driver's agent do what a situation needs. The texts are the driver's own language. */
+export interface SituationPrompts {
+  /** Answers with `text`, exactly. */
+  say(text: string): string;
+  /** Answers with a text in which `text` and the texts of the earlier `recall` prompts occur. */
+  recall(text: string): string;
+  /** Thinks, then answers. */
+  think(): string;
+  /** Runs a tool that needs no permission and gives `output`, then answers. */
+  tool(output: string): string;
+  /** Calls a tool that needs a permission, then answers. */
+  ask(): string;
+  /** Does not get further: before the first token, in the middle of a text, or while a tool runs. */
+  hang(where: 'first-token' | 'text' | 'tool'): string;
+  /** The model API fails with this status, each time. */
+  fail(status: number): string;
+  /** The connection is cut in the middle of the text, once; the repetition succeeds. */
+  cutOnce(): string;
+  /** A text in so many pieces. */
+  pieces(count: number): string;
+}
+
+/** What the suite needs to know of a driver. A situation that a driver can't be in is named with its reason. */
+export interface AgentDriverHarness {
+  readonly driver: AgentDriver;
+  readonly prompts: SituationPrompts;
+  readonly transcripts: TranscriptStore;
+  /** A name that the driver takes as a model, other than its default. */
+  readonly otherModel: string;
+  /** A new process's spec: its own client id, its own empty folder, an existing workspace. */
+  spec(parts: {
+    agentSessionId: string;
+    resume: boolean;
+    options: AgentOptions;
+    answerer: Answerer;
+    transcripts: TranscriptStore;
+  }): Promise<AgentSpec>;
+  /** Takes away the folder of a process that is gone. */
+  discard(spec: AgentSpec): Promise<void>;
+  /** How many processes with this client id's mark are alive. */
+  leftovers(clientId: string): Promise<number>;
+  /** Sends a signal to the process, as somebody else would. */
+  kill(process: AgentProcess, signal: NodeJS.Signals): void;
+  /** A driver of the same kind whose executable does not exist. */
+  readonly driverWithoutExecutable: AgentDriver | undefined;
+  readonly skip: Partial<Record<SkippableSituation, string>>;
+}
+
+export type SkippableSituation =
+  | 'signals'
+  | 'executable'
+  | 'workspace'
+  | 'stale transcript'
+  | 'upstream statuses'
+  | 'retry'
+  | 'tool survives'
+  | 'seeded tools and images';
+
+const NO_OPTIONS: AgentOptions = {};
+/** How soon the reader of a turn must know that its process has died. */
+const DEATH_KNOWN_WITHIN_MS = 1_000;
+
+/** Answers as it is told at the moment. */
+class TestAnswerer implements Answerer {
+  readonly requests: PermissionRequest[] = [];
+  behavior: 'deny' | 'allow' | 'never' | 'throw' = 'deny';
+
+  decide(request: PermissionRequest, signal: AbortSignal): Promise<PermissionDecision> {
+    this.requests.push(request);
+    switch (this.behavior) {
+      case 'deny':
+        return Promise.resolve({ behavior: 'deny', message: 'The policy says no.' });
+      case 'allow':
+        return Promise.resolve({ behavior: 'allow' });
+      case 'never':
+        return unlessAborted(new Promise<never>(() => {}), signal);
+      case 'throw':
+        return Promise.reject(new Error('secret detail of a defect'));
+      default:
+        return this.behavior satisfies never;
+    }
+  }
+
+  callTool(): Promise<ClientToolResult> {
+    return Promise.resolve({ content: [], isError: true });
+  }
+}
+
+/** A transcript store that refuses to append when it is told to. */
+class FailingTranscripts implements TranscriptStore {
+  fails = false;
+  readonly #inner: TranscriptStore;
+
+  constructor(inner: TranscriptStore) {
+    this.#inner = inner;
+  }
+
+  append: TranscriptStore['append'] = (key, entries) =>
+    this.fails ? Promise.reject(new Error('disk full')) : this.#inner.append(key, entries);
+  load: TranscriptStore['load'] = (key) => this.#inner.load(key);
+  listSubpaths: TranscriptStore['listSubpaths'] = (id) => this.#inner.listSubpaths(id);
+  replace: TranscriptStore['replace'] = (key, entries) => this.#inner.replace(key, entries);
+}
+
+/** Everything that came out of one turn. */
+interface TurnOutputs {
+  readonly outputs: readonly AgentOutput[];
+  readonly end: TurnEnd;
+  readonly processUsable: boolean;
+  /** The texts of its `agent.message` records. */
+  readonly text: string;
+}
+
+/** Runs the whole contract of an agent driver. `open` is called once; `close` when all tests have run. */
+export function describeAgentDriver(
+  name: string,
+  open: () => Promise<AgentDriverHarness>,
+  close: () => Promise<void> = () => Promise.resolve(),
+): void {
+  describe(`the agent driver ${name}`, () => {
+    let harness: AgentDriverHarness;
+    const answerer = new TestAnswerer();
+    const used: string[] = [];
+
+    async function specOf(
+      parts: {
+        agentSessionId?: string;
+        resume?: boolean;
+        options?: AgentOptions;
+        transcripts?: TranscriptStore;
+      } = {},
+    ): Promise<AgentSpec> {
+      const spec = await harness.spec({
+        agentSessionId: parts.agentSessionId ?? randomUUID(),
+        resume: parts.resume ?? false,
+        options: parts.options ?? NO_OPTIONS,
+        transcripts: parts.transcripts ?? harness.transcripts,
+        answerer,
+      });
+      used.push(spec.clientId);
+      return spec;
+    }
+
+    /** Skips a test whose situation this driver can't be in, with the reason. */
+    function skipIn(skip: (note: string) => void, situation: SkippableSituation): void {
+      const reason = harness.skip[situation];
+      if (reason !== undefined) skip(reason);
+    }
+
+    const start = (spec: AgentSpec, signal = new AbortController().signal): Promise<AgentProcess> =>
+      harness.driver.start(spec, signal);
+
+    async function withProcess<T>(
+      spec: AgentSpec,
+      use: (process: AgentProcess) => Promise<T>,
+    ): Promise<T> {
+      const process = await start(spec);
+      try {
+        return await use(process);
+      } finally {
+        await process.close();
+      }
+    }
+
+    beforeAll(async () => {
+      harness = await open();
+    });
+
+    afterAll(async () => {
+      await close();
+    });
+
+    describe('a turn on a live process', () => {
+      let process: AgentProcess;
+      beforeAll(async () => {
+        process = await start(await specOf());
+      });
+      afterAll(async () => {
+        await process.close();
+      });
+
+      test('gives a text in pieces and then as a record', async () => {
+        const turn = await run(process, harness.prompts.say('one two three'));
+        expect(turn.end).toMatchObject({ reason: 'completed', stopReason: 'end_turn' });
+        expect(turn.text).toBe('one two three');
+        expect(streamedText(turn.outputs)).toBe('one two three');
+        expect(turn.processUsable).toBe(true);
+      });
+
+      test('counts what it used', async () => {
+        const turn = await run(process, harness.prompts.say('hello'));
+        expect(turn.end.modelRequests).toBe(1);
+        expect(turn.end.usage.inputTokens).toBeGreaterThan(0);
+        expect(turn.end.usage.outputTokens).toBeGreaterThan(0);
+      });
+
+      test('brackets each model request with two records', async () => {
+        const turn = await run(process, harness.prompts.say('hello'));
+        const [begin, ...more] = bodies(turn.outputs, 'span.model_request_start');
+        const [end] = bodies(turn.outputs, 'span.model_request_end');
+        expect(more).toEqual([]);
+        expect(end).toMatchObject({ model_request_start_id: begin?.id, is_error: false });
+      });
+
+      test('shows thinking with its text, before the answer', async () => {
+        const turn = await run(process, harness.prompts.think());
+        const kinds = turn.outputs.flatMap((output) =>
+          output.kind === 'event' && output.body.type.startsWith('agent.')
+            ? [output.body.type]
+            : [],
+        );
+        expect(kinds.slice(0, 2)).toEqual(['agent.thinking', 'agent.message']);
+        const thinking = turn.outputs.find(
+          (output) => output.kind === 'event' && output.body.type === 'agent.thinking',
+        );
+        expect(thinking).toHaveProperty('detail.thinking', expect.stringMatching(/\S/));
+      });
+
+      test('runs a tool and refers from its result to its call', async () => {
+        const turn = await run(process, harness.prompts.tool('tool-output-42'));
+        const [use] = bodies(turn.outputs, 'agent.tool_use');
+        const [result] = bodies(turn.outputs, 'agent.tool_result');
+        expect(result).toMatchObject({ tool_use_id: use?.id, is_error: false });
+        expect(JSON.stringify(result?.content)).toContain('tool-output-42');
+        expect(kindsOf(turn.outputs, ['tool_started', 'tool_finished'])).toEqual([
+          'tool_started',
+          'tool_finished',
+        ]);
+        expect(turn.end.reason).toBe('completed');
+      });
+
+      test('shows a denial to the model, in the words of the policy', async () => {
+        answerer.behavior = 'deny';
+        const turn = await run(process, harness.prompts.ask());
+        const [result] = bodies(turn.outputs, 'agent.tool_result');
+        expect(result?.is_error).toBe(true);
+        expect(JSON.stringify(result?.content)).toContain('The policy says no.');
+        expect(kindsOf(turn.outputs, ['answer_awaited', 'answer_given'])).toEqual([
+          'answer_awaited',
+          'answer_given',
+        ]);
+        expect(turn.end.reason).toBe('completed');
+      });
+
+      test('asks the answerer with the session, the tool and its input', async () => {
+        answerer.behavior = 'deny';
+        const before = answerer.requests.length;
+        const turn = await run(process, harness.prompts.ask());
+        const [use] = bodies(turn.outputs, 'agent.tool_use');
+        expect(answerer.requests.slice(before)).toEqual([
+          expect.objectContaining({
+            sessionId: expect.stringMatching(/^sesn_/),
+            toolName: use?.name,
+            // Its values may be spelt otherwise: the agent makes paths absolute before it asks.
+            input: expect.objectContaining({}),
+          }),
+        ]);
+      });
+
+      test('counts an answerer that fails as a denial, and keeps the reason to itself', async () => {
+        answerer.behavior = 'throw';
+        const turn = await run(process, harness.prompts.ask());
+        const [result] = bodies(turn.outputs, 'agent.tool_result');
+        expect(result?.is_error).toBe(true);
+        expect(JSON.stringify(turn.outputs)).not.toContain('secret detail');
+      });
+
+      test('refuses a second prompt before the first has ended', async () => {
+        const first = run(process, harness.prompts.hang('first-token'), (output, stop) => {
+          if (output.kind === 'preview') stop();
+        });
+        await expect(run(process, harness.prompts.say('too early'))).rejects.toHaveProperty('code');
+        expect((await first).end.reason).toBe('interrupted');
+      });
+
+      test('goes on when its reader leaves', async () => {
+        for await (const output of process.prompt(prompt(harness.prompts.say('unread')))) {
+          if (output.kind === 'accepted') break;
+        }
+        // The turn that nobody reads any more ends by itself; only then is the next one taken.
+        const next = await whenFree(process, harness.prompts.recall('after the unread'));
+        expect(next.text).toContain('after the unread');
+      });
+
+      test('uses another model for one turn only', async () => {
+        const other = await run(process, harness.prompts.say('a'), undefined, harness.otherModel);
+        const usual = await run(process, harness.prompts.say('b'));
+        expect(modelsOf(other.outputs)).toEqual([harness.otherModel]);
+        expect(modelsOf(usual.outputs)).not.toContain(harness.otherModel);
+      });
+
+      test('gives a huge answer whole and in order', async () => {
+        const pieces = 20_000;
+        const turn = await run(process, harness.prompts.pieces(pieces));
+        const deltas = turn.outputs.filter(
+          (output) => output.kind === 'preview' && output.preview.kind === 'text_delta',
+        );
+        expect(deltas).toHaveLength(pieces);
+        expect(streamedText(turn.outputs)).toBe(turn.text);
+      });
+
+      test('tells its memory, where there is a process of the system', async () => {
+        const bytes = await process.memoryBytes();
+        const plausible =
+          process.pid === undefined ? bytes === undefined : (bytes ?? 0) > 10_000_000;
+        expect(plausible, `${bytes} bytes`).toBe(true);
+      });
+    });
+
+    describe('an interrupt', () => {
+      let process: AgentProcess;
+      beforeAll(async () => {
+        process = await start(await specOf());
+      });
+      afterAll(async () => {
+        await process.close();
+      });
+
+      /** The answer to the next prompt; the interrupted turn must have ended as one. */
+      async function answerAfter(turn: TurnOutputs, next: string): Promise<string> {
+        expect(turn.end).toMatchObject({
+          reason: 'interrupted',
+          error: { code: 'turn_interrupted' },
+        });
+        expect(turn.processUsable).toBe(true);
+        const after = await run(process, harness.prompts.say(next));
+        expect(after.end.reason).toBe('completed');
+        return after.text;
+      }
+
+      test('ends a turn before its prompt was even taken', async () => {
+        const reading = run(process, harness.prompts.hang('first-token'));
+        await process.interrupt();
+        expect(await answerAfter(await reading, 'after an early interrupt')).toBe(
+          'after an early interrupt',
+        );
+      });
+
+      test('ends a turn whose model has not said anything yet', async () => {
+        const turn = await run(process, harness.prompts.hang('first-token'), (output, stop) => {
+          if (output.kind === 'preview') stop();
+        });
+        expect(await answerAfter(turn, 'after silence')).toBe('after silence');
+      });
+
+      test('ends a turn in the middle of a text, and keeps what was shown', async () => {
+        const turn = await run(process, harness.prompts.hang('text'), (output, stop) => {
+          if (output.kind === 'preview' && output.preview.kind === 'text_delta') stop();
+        });
+        expect(streamedText(turn.outputs)).not.toBe('');
+        expect(await answerAfter(turn, 'after a text')).toBe('after a text');
+      });
+
+      test('ends a turn while a tool runs', async () => {
+        const turn = await run(process, harness.prompts.hang('tool'), (output, stop) => {
+          if (output.kind === 'tool_started') stop();
+        });
+        expect(await answerAfter(turn, 'after a tool')).toBe('after a tool');
+      });
+
+      test('ends a turn that waits for a permission', async () => {
+        answerer.behavior = 'never';
+        const turn = await run(process, harness.prompts.ask(), (output, stop) => {
+          if (output.kind === 'answer_awaited') stop();
+        });
+        expect(await answerAfter(turn, 'after a permission')).toBe('after a permission');
+      });
+
+      test('does nothing when no turn runs', async () => {
+        await process.interrupt();
+        const turn = await run(process, harness.prompts.say('unharmed'));
+        expect(turn.end.reason).toBe('completed');
+      });
+    });
+
+    describe('a failure of the model API', () => {
+      let process: AgentProcess;
+      beforeAll(async () => {
+        process = await start(await specOf());
+      });
+      afterAll(async () => {
+        await process.close();
+      });
+
+      for (const [status, code] of [
+        [400, 'upstream_invalid_request'],
+        [401, 'upstream_authentication'],
+        [403, 'upstream_permission'],
+        [404, 'upstream_not_found'],
+        [429, 'upstream_rate_limited'],
+        [500, 'upstream_failed'],
+        [529, 'upstream_overloaded'],
+      ] as const) {
+        test(`with status ${status} ends the turn with ${code}`, async ({ skip }) => {
+          skipIn(skip, 'upstream statuses');
+          const turn = await run(process, harness.prompts.fail(status));
+          expect(turn.end).toMatchObject({ reason: 'failed', error: { code } });
+          expect(turn.end.error?.message).toMatch(/\S/);
+          expect(turn.text).toBe('');
+          expect(turn.processUsable).toBe(true);
+        });
+      }
+
+      test('announces each repetition before it waits', async ({ skip }) => {
+        skipIn(skip, 'upstream statuses');
+        const turn = await run(process, harness.prompts.fail(529));
+        const notices = turn.outputs.flatMap((output) =>
+          output.kind === 'event' && output.body.type === 'session.status_rescheduled'
+            ? [output.detail.retry]
+            : [],
+        );
+        expect(notices[0]).toMatchObject({ attempt: 1, status: 529 });
+      });
+
+      test('gives a refused credential up at once', async ({ skip }) => {
+        skipIn(skip, 'upstream statuses');
+        const turn = await run(process, harness.prompts.fail(401));
+        const repeated = bodies(turn.outputs, 'session.status_rescheduled');
+        expect(repeated.length).toBeLessThanOrEqual(1);
+      });
+
+      test('is healed by a repetition, which begins a new message', async ({ skip }) => {
+        skipIn(skip, 'retry');
+        const turn = await run(process, harness.prompts.cutOnce());
+        expect(turn.end.reason).toBe('completed');
+        const starts = turn.outputs.filter(
+          (output) => output.kind === 'preview' && output.preview.kind === 'message_start',
+        );
+        expect(starts).toHaveLength(2);
+        expect(bodies(turn.outputs, 'span.model_request_end').map((end) => end.is_error)).toEqual([
+          true,
+          false,
+        ]);
+        expect(streamedText(turn.outputs)).toBe(turn.text);
+      });
+
+      test('leaves the process as good as before', async () => {
+        const turn = await run(process, harness.prompts.say('still here'));
+        expect(turn.text).toBe('still here');
+      });
+    });
+
+    describe('the death of a process', () => {
+      for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
+        test(`by ${signal} ends its turn within a second`, async ({ skip }) => {
+          skipIn(skip, 'signals');
+          const process = await start(await specOf());
+          let killedAt = 0;
+          const turn = await run(process, harness.prompts.hang('text'), (output) => {
+            if (killedAt > 0 || output.kind !== 'preview' || output.preview.kind !== 'text_delta')
+              return;
+            killedAt = monotonicMs();
+            harness.kill(process, signal);
+          });
+          expect(monotonicMs() - killedAt).toBeLessThan(DEATH_KNOWN_WITHIN_MS);
+          expect(turn.end).toMatchObject({ reason: 'failed', error: { code: 'agent_died' } });
+          expect(turn.processUsable).toBe(false);
+          const exit = await process.exited;
+          expect(exit.reason).toBeUndefined();
+          // It may also leave by itself when it is asked to.
+          expect(['SIGKILL', null]).toContain(exit.signal === signal ? 'SIGKILL' : exit.signal);
+          expect(process.alive).toBe(false);
+        });
+      }
+
+      test('that was stopped comes when it is destroyed', async ({ skip }) => {
+        skipIn(skip, 'signals');
+        const process = await start(await specOf());
+        let stopped = false;
+        const turn = await run(process, harness.prompts.hang('text'), (output) => {
+          if (stopped || output.kind !== 'preview' || output.preview.kind !== 'text_delta') return;
+          stopped = true;
+          harness.kill(process, 'SIGSTOP');
+          void process.destroy('it hung');
+        });
+        expect(turn.end.error).toMatchObject({
+          code: 'agent_died',
+          message: expect.stringContaining('it hung'),
+        });
+        expect(await process.exited).toMatchObject({ reason: 'it hung' });
+      });
+
+      test('takes a running tool along', async ({ skip }) => {
+        skipIn(skip, 'tool survives');
+        const spec = await specOf();
+        const process = await start(spec);
+        const turn = await run(process, harness.prompts.hang('tool'), (output) => {
+          if (output.kind === 'tool_started') harness.kill(process, 'SIGKILL');
+        });
+        expect(turn.end.error?.code).toBe('agent_died');
+        await process.exited;
+        expect(await harness.leftovers(spec.clientId)).toBe(0);
+      });
+
+      test('keeps the conversation, the prompt that it cut off included', async ({ skip }) => {
+        skipIn(skip, 'signals');
+        const spec = await specOf();
+        const process = await start(spec);
+        await run(process, harness.prompts.recall('before the death'));
+        await run(process, harness.prompts.hang('text'), (output) => {
+          if (output.kind === 'preview' && output.preview.kind === 'text_delta')
+            harness.kill(process, 'SIGKILL');
+        });
+        await process.exited;
+        await harness.discard(spec);
+        const next = await specOf({ agentSessionId: spec.agentSessionId, resume: true });
+        const turn = await withProcess(next, (resumed) =>
+          run(resumed, harness.prompts.recall('after the death')),
+        );
+        expect(turn.text).toContain('before the death');
+      });
+
+      test('lets a later prompt end at once, as not delivered', async () => {
+        const process = await start(await specOf());
+        await process.close();
+        const outcome = await run(process, harness.prompts.say('too late')).then(
+          (turn) => turn.end.error?.code,
+          (error: RoundhouseError) => error.code,
+        );
+        expect(outcome).toBe('agent_died');
+      });
+    });
+
+    describe('a conversation', () => {
+      test('goes on in another process, from the store alone', async () => {
+        const spec = await specOf();
+        await withProcess(spec, async (process) => {
+          await run(process, harness.prompts.recall('the first prompt'));
+          await run(process, harness.prompts.recall('the second prompt'));
+        });
+        await harness.discard(spec);
+        const next = await specOf({ agentSessionId: spec.agentSessionId, resume: true });
+        const turn = await withProcess(next, (process) =>
+          run(process, harness.prompts.recall('the third prompt')),
+        );
+        expect(turn.text).toContain('the first prompt');
+        expect(turn.text).toContain('the second prompt');
+      });
+
+      test('goes on again after it was resumed', async () => {
+        const spec = await specOf();
+        await withProcess(spec, (process) =>
+          run(process, harness.prompts.recall('in process one')),
+        );
+        const second = await specOf({ agentSessionId: spec.agentSessionId, resume: true });
+        await withProcess(second, (process) =>
+          run(process, harness.prompts.recall('in process two')),
+        );
+        const third = await specOf({ agentSessionId: spec.agentSessionId, resume: true });
+        const turn = await withProcess(third, (process) =>
+          run(process, harness.prompts.recall('in process three')),
+        );
+        expect(turn.text).toContain('in process one');
+        expect(turn.text).toContain('in process two');
+      });
+
+      test('counts only its own turn after a resume', async () => {
+        const spec = await specOf();
+        const first = await withProcess(spec, async (process) => {
+          await run(process, harness.prompts.say('one'));
+          return run(process, harness.prompts.say('one'));
+        });
+        const next = await specOf({ agentSessionId: spec.agentSessionId, resume: true });
+        const resumed = await withProcess(next, (process) =>
+          run(process, harness.prompts.say('one')),
+        );
+        expect(resumed.end.usage.outputTokens).toBe(first.end.usage.outputTokens);
+      });
+
+      test('begins with a history that was brought along', async () => {
+        const agentSessionId = randomUUID();
+        await harness.driver.seedTranscript(
+          agentSessionId,
+          [
+            { role: 'user', content: 'a seeded question' },
+            { role: 'assistant', content: 'a seeded answer' },
+            { role: 'user', content: [{ type: 'text', text: 'another seeded question' }] },
+            { role: 'assistant', content: [{ type: 'text', text: 'another seeded answer' }] },
+          ],
+          harness.transcripts,
+        );
+        const turn = await withProcess(await specOf({ agentSessionId, resume: true }), (process) =>
+          run(process, harness.prompts.recall('a real question')),
+        );
+        expect(turn.text).toContain('a seeded question');
+        expect(turn.text).toContain('another seeded question');
+      });
+
+      test('takes tool calls, their results and images in a history', async ({ skip }) => {
+        skipIn(skip, 'seeded tools and images');
+        const agentSessionId = randomUUID();
+        const image = {
+          type: 'image',
+          source: { type: 'base64', media_type: 'image/png', data: ONE_PIXEL_PNG },
+        };
+        await harness.driver.seedTranscript(
+          agentSessionId,
+          [
+            {
+              role: 'user',
+              content: [{ type: 'text', text: 'what is in this picture?' }, image],
+            },
+            { role: 'assistant', content: 'I shall look.' },
+            {
+              role: 'assistant',
+              content: [
+                { type: 'tool_use', id: 'toolu_seed', name: 'Bash', input: { command: 'ls' } },
+              ],
+            },
+            {
+              role: 'user',
+              content: [{ type: 'tool_result', tool_use_id: 'toolu_seed', content: 'a.txt' }],
+            },
+            { role: 'assistant', content: 'One pixel, and one file.' },
+          ],
+          harness.transcripts,
+        );
+        const turn = await withProcess(await specOf({ agentSessionId, resume: true }), (process) =>
+          run(process, harness.prompts.recall('go on')),
+        );
+        expect(turn.end.reason).toBe('completed');
+        expect(turn.text).toContain('what is in this picture?');
+      });
+
+      test('survives a store that fails for a while', async ({ skip }) => {
+        skipIn(skip, 'stale transcript');
+        const transcripts = new FailingTranscripts(harness.transcripts);
+        const spec = await specOf({ transcripts });
+        const process = await start(spec);
+        await run(process, harness.prompts.recall('kept by the store'));
+        transcripts.fails = true;
+        const lost = await run(process, harness.prompts.recall('lost by the store'));
+        transcripts.fails = false;
+        const exit = await process.close();
+        expect(kindsOf(lost.outputs, ['transcript_stale'])).toEqual(['transcript_stale']);
+        expect(exit.transcriptStale).toBe(true);
+
+        await harness.driver.rescueTranscript(
+          spec.processFolder,
+          spec.agentSessionId,
+          harness.transcripts,
+        );
+        await harness.discard(spec);
+        const next = await specOf({ agentSessionId: spec.agentSessionId, resume: true });
+        const turn = await withProcess(next, (resumed) =>
+          run(resumed, harness.prompts.recall('after the rescue')),
+        );
+        expect(turn.text).toContain('kept by the store');
+        expect(turn.text).toContain('lost by the store');
+      });
+    });
+
+    describe('a start', () => {
+      test('names a workspace that does not exist', async ({ skip }) => {
+        skipIn(skip, 'workspace');
+        const spec = { ...(await specOf()), workspace: '/nonexistent/workspace' };
+        await expect(start(spec)).rejects.toMatchObject({
+          code: 'session_connection_failed',
+          message: expect.stringContaining('/nonexistent/workspace'),
+        });
+      });
+
+      test('names an executable that does not exist', async ({ skip }) => {
+        skipIn(skip, 'executable');
+        const driver = harness.driverWithoutExecutable;
+        const spec = await specOf();
+        await expect(driver?.start(spec, new AbortController().signal)).rejects.toMatchObject({
+          code: 'agent_unavailable',
+        });
+      });
+
+      test('refuses to resume what was never written', async () => {
+        const spec = await specOf({ resume: true });
+        await expect(start(spec)).rejects.toMatchObject({ code: 'session_connection_failed' });
+      });
+
+      test('that is given up leaves nothing behind', async () => {
+        const spec = await specOf();
+        const controller = new AbortController();
+        const starting = start(spec, controller.signal);
+        controller.abort(new Error('changed my mind'));
+        await expect(starting).rejects.toBeInstanceOf(Error);
+        expect(await harness.leftovers(spec.clientId)).toBe(0);
+      });
+
+      test('that was given up before it began does nothing', async () => {
+        const spec = await specOf();
+        await expect(start(spec, AbortSignal.abort(new Error('never')))).rejects.toBeInstanceOf(
+          Error,
+        );
+        expect(await harness.leftovers(spec.clientId)).toBe(0);
+      });
+    });
+
+    describe('the end of a process', () => {
+      test('in good order may be asked for twice', async () => {
+        const process = await start(await specOf());
+        const [first, second] = await Promise.all([process.close(), process.close()]);
+        expect(second).toEqual(first);
+        expect(await process.close()).toEqual(first);
+        expect(first.transcriptStale).toBe(false);
+        expect(process.alive).toBe(false);
+      });
+
+      test('by force may be asked for twice; the first reason wins', async () => {
+        const process = await start(await specOf());
+        const exits = await Promise.all([process.destroy('first'), process.destroy('second')]);
+        expect(exits.map((exit) => exit.reason)).toEqual(['first', 'first']);
+        expect(await process.destroy('third')).toEqual(exits[0]);
+      });
+
+      test('in good order and by force may be asked for together', async () => {
+        const process = await start(await specOf());
+        const [closed, destroyed] = await Promise.all([process.close(), process.destroy('hurry')]);
+        expect(destroyed).toEqual(closed);
+      });
+
+      test('in the middle of a turn ends the turn', async () => {
+        const process = await start(await specOf());
+        let asked = false;
+        const turn = await run(process, harness.prompts.hang('text'), (output) => {
+          if (asked || output.kind !== 'preview' || output.preview.kind !== 'text_delta') return;
+          asked = true;
+          void process.destroy('evicted');
+        });
+        expect(turn.end.error?.code).toBe('agent_died');
+        expect(turn.processUsable).toBe(false);
+      });
+
+      test('leaves no process with its mark', async () => {
+        const counts = await Promise.all(used.map((clientId) => harness.leftovers(clientId)));
+        // Those of the groups above are closed by now.
+        expect(counts.filter((count) => count > 0)).toEqual([]);
+      });
+    });
+  });
+}
+
+const ONE_PIXEL_PNG =
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+function prompt(text: string): { promptId: string; content: { type: 'text'; text: string }[] } {
+  return { promptId: randomUUID(), content: [{ type: 'text', text }] };
+}
+
+/** Runs one turn to its end and checks what holds for every turn. `watch` sees each output, and may interrupt once. */
+async function run(
+  process: AgentProcess,
+  text: string,
+  watch?: (output: AgentOutput, interrupt: () => void) => void,
+  model?: string,
+): Promise<TurnOutputs> {
+  const outputs: AgentOutput[] = [];
+  let interrupting: Promise<void> | undefined;
+  const interrupt = (): void => {
+    interrupting ??= process.interrupt();
+  };
+  for await (const output of process.prompt({
+    ...prompt(text),
+    ...(model === undefined ? {} : { model }),
+  })) {
+    outputs.push(output);
+    watch?.(output, interrupt);
+  }
+  await interrupting;
+  checkOrder(outputs);
+  const last = outputs.at(-1);
+  if (last?.kind !== 'ended') throw new Error('The turn has no end.');
+  const { end, processUsable } = last;
+  const message = bodies(outputs, 'agent.message')
+    .flatMap((body) => body.content)
+    .map((block) => (block.type === 'text' ? block.text : ''))
+    .join('');
+  return { outputs, end, processUsable, text: message };
+}
+
+/** Runs a turn as soon as the process takes one. */
+async function whenFree(process: AgentProcess, text: string): Promise<TurnOutputs> {
+  for (;;) {
+    try {
+      return await run(process, text);
+    } catch {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
+
+/** The rules of order that hold for every turn of every driver. */
+function checkOrder(outputs: readonly AgentOutput[]): void {
+  const ends = outputs.filter((output) => output.kind === 'ended');
+  expect(ends, 'a turn has exactly one end').toHaveLength(1);
+  expect(outputs.at(-1)?.kind, 'the end is the last output').toBe('ended');
+  const speaking = outputs.filter(
+    (output) => output.kind !== 'ended' && output.kind !== 'transcript_stale',
+  );
+  if (speaking.length > 0) expect(speaking[0]?.kind, 'the prompt is taken first').toBe('accepted');
+
+  const completed = new Set<string>();
+  const open = new Set<string>();
+  const running = new Set<string>();
+  for (const output of outputs) {
+    if (output.kind === 'preview' && output.preview.kind !== 'message_start') {
+      const { kind, messageId, index } = output.preview;
+      const block = `${messageId}/${index}`;
+      expect(completed.has(block), `no preview of ${block} after its record`).toBe(false);
+      if (kind === 'block_start') open.add(block);
+      else expect(open.has(block), `${kind} of ${block} within the block`).toBe(true);
+      if (kind === 'block_stop') open.delete(block);
+    }
+    if (output.kind === 'event' && output.detail.blockIndex !== undefined) {
+      const block = `${output.detail.modelMessageId}/${output.detail.blockIndex}`;
+      expect(open.has(block), `${block} has stopped before its record`).toBe(false);
+      completed.add(block);
+    }
+    if (output.kind === 'tool_started') running.add(output.toolUseId);
+    if (output.kind === 'tool_finished') expect(running.delete(output.toolUseId)).toBe(true);
+  }
+}
+
+type BodyOf<T> = Extract<Extract<AgentOutput, { kind: 'event' }>['body'], { type: T }>;
+
+function bodies<T extends Extract<AgentOutput, { kind: 'event' }>['body']['type']>(
+  outputs: readonly AgentOutput[],
+  type: T,
+): BodyOf<T>[] {
+  const isWanted = (body: { type: string }): body is BodyOf<T> => body.type === type;
+  return outputs.flatMap((output) =>
+    output.kind === 'event' && isWanted(output.body) ? [output.body] : [],
+  );
+}
+
+function kindsOf(outputs: readonly AgentOutput[], kinds: readonly string[]): string[] {
+  return outputs.map((output) => output.kind).filter((kind) => kinds.includes(kind));
+}
+
+/** The text of the previews after the last start of a message, as a reader would have it on the screen. */
+function streamedText(outputs: readonly AgentOutput[]): string {
+  let text = '';
+  for (const output of outputs) {
+    if (output.kind !== 'preview') continue;
+    if (output.preview.kind === 'message_start') text = '';
+    if (output.preview.kind === 'text_delta') text += output.preview.text;
+  }
+  return text;
+}
+
+function modelsOf(outputs: readonly AgentOutput[]): string[] {
+  return outputs.flatMap((output) =>
+    output.kind === 'preview' && output.preview.kind === 'message_start'
+      ? [output.preview.model]
+      : [],
+  );
+}

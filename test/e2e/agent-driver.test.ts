@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { createClaudeCodeDriver } from '../../src/agent/claude-code/driver.ts';
+import type { AgentSpec } from '../../src/contracts/agent-driver.ts';
+import type { Host } from '../../src/contracts/host.ts';
+import { PROCESS_MARK } from '../../src/contracts/host.ts';
+import { newClientId, newSessionId } from '../../src/events/ids.ts';
+import { createHost } from '../../src/host/create-host.ts';
+import { startSimulator } from '../../src/simulator/simulator.ts';
+import { MemoryTranscriptStore } from '../../src/store/memory/memory-transcript-store.ts';
+import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
+import type { AgentDriverHarness, SituationPrompts } from '../conformance/agent-driver.ts';
+import { describeAgentDriver } from '../conformance/agent-driver.ts';
+
+/** What the simulator is asked for, in its own words; docs/simulator.md explains them. */
+const prompts: SituationPrompts = {
+  say: (text) => `[[say ${text}]]`,
+  recall: (text) => text,
+  think: () => '[[think about it]] [[say thought]]',
+  tool: (output) => `[[tool Bash {"command":"echo ${output}"}]] [[then say done]]`,
+  ask: () => '[[tool Write {"file_path":"written.txt","content":"x"}]] [[then say done]]',
+  hang: (where) =>
+    where === 'tool'
+      ? '[[tool Bash {"command":"sleep 60"}]] [[then say awake]]'
+      : `[[stall ${where}]]`,
+  fail: (status) => `[[error ${status}]]`,
+  // Slowly, so that the first half is on its way before the connection is gone.
+  cutOnce: () => '[[cut times 1]] [[slow 10ms]] [[long 20 words]]',
+  pieces: (count) => `[[tokens ${count}]]`,
+};
+
+const KEY = 'sk-dummy-key-of-the-test';
+const closers: (() => Promise<unknown>)[] = [];
+
+async function closeAll(): Promise<void> {
+  for (const closeNext of closers.splice(0).toReversed()) await closeNext();
+}
+
+async function ground(): Promise<{ host: Host; url: string }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'roundhouse-driver-'));
+  closers.push(() => rm(dataDir, { recursive: true, force: true }));
+  const simulator = await startSimulator();
+  closers.push(() => simulator.close());
+  return { host: await createHost({ dataDir, telemetry: NO_TELEMETRY }), url: simulator.url };
+}
+
+async function open(): Promise<AgentDriverHarness> {
+  const { host, url } = await ground();
+  const common = {
+    host,
+    credentials: { ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: url },
+    maxRetries: 1,
+    telemetry: NO_TELEMETRY,
+  };
+  const transcripts = new MemoryTranscriptStore(() => {});
+  return {
+    driver: createClaudeCodeDriver(common),
+    driverWithoutExecutable: createClaudeCodeDriver({
+      ...common,
+      executable: '/nonexistent/claude',
+    }),
+    prompts,
+    transcripts,
+    otherModel: 'claude-haiku-4-5',
+    async spec(parts) {
+      const clientId = newClientId();
+      const sessionId = newSessionId();
+      return {
+        ...parts,
+        sessionId,
+        clientId,
+        workspace: await host.createWorkspace(sessionId),
+        processFolder: await host.createProcessFolder(clientId),
+      };
+    },
+    discard: (spec) => host.forgetProcess(spec.clientId, spec.processFolder),
+    leftovers: countMarked,
+    kill(agent, signal) {
+      if (agent.pid !== undefined) process.kill(agent.pid, signal);
+    },
+    skip: {},
+  };
+}
+
+/** Processes whose environment carries the mark, as the operating system tells it: nothing of ours is asked. */
+async function countMarked(clientId: string): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const marked = await Promise.all(
+    pids.map(async (pid) => {
+      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+      return environment.split('\0').includes(`${PROCESS_MARK}=${clientId}`);
+    }),
+  );
+  return marked.filter(Boolean).length;
+}
+
+describeAgentDriver('claude-code', open, closeAll);
+
+describe('a real Claude Code process', () => {
+  let host: Host;
+  let url: string;
+  beforeAll(async () => {
+    ({ host, url } = await ground());
+  });
+  afterAll(closeAll);
+
+  const driverOn = (its: Host) =>
+    createClaudeCodeDriver({
+      host: its,
+      credentials: { ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: url },
+      telemetry: NO_TELEMETRY,
+    });
+
+  async function newSpec(): Promise<AgentSpec> {
+    const clientId = newClientId();
+    const sessionId = newSessionId();
+    return {
+      agentSessionId: randomUUID(),
+      sessionId,
+      resume: false,
+      clientId,
+      workspace: await host.createWorkspace(sessionId),
+      processFolder: await host.createProcessFolder(clientId),
+      options: {},
+      transcripts: new MemoryTranscriptStore(() => {}),
+      answerer: {
+        decide: () => Promise.resolve({ behavior: 'deny', message: 'no' }),
+        callTool: () => Promise.resolve({ content: [], isError: true }),
+      },
+    };
+  }
+
+  test('that is being started when the caller gives up is gone afterwards', async () => {
+    const controller = new AbortController();
+    const registered: number[] = [];
+    const watching: Host = Object.create(host, {
+      registerProcess: {
+        value: (...all: Parameters<Host['registerProcess']>) => {
+          registered.push(all[0]);
+          // The process is there, and far from ready.
+          queueMicrotask(() => controller.abort(new Error('changed my mind')));
+          return host.registerProcess(...all);
+        },
+      },
+      killMarked: { value: (clientId: string) => host.killMarked(clientId) },
+      memoryBytes: { value: (pid: number) => host.memoryBytes(pid) },
+    });
+    const spec = await newSpec();
+    await expect(driverOn(watching).start(spec, controller.signal)).rejects.toMatchObject({
+      code: 'session_connection_failed',
+    });
+    expect(registered).toHaveLength(1);
+    expect(await countMarked(spec.clientId)).toBe(0);
+  });
+
+  test('shows no secret on its command line, and has nothing of our environment', async () => {
+    const agent = await driverOn(host).start(await newSpec(), new AbortController().signal);
+    const proc = `/proc/${agent.pid}`;
+    const commandLine = await readFile(join(proc, 'cmdline'), 'utf8');
+    const environment = (await readFile(join(proc, 'environ'), 'utf8')).split('\0');
+    await agent.close();
+    expect(commandLine).not.toContain(KEY);
+    expect(environment).toContain(`ANTHROPIC_API_KEY=${KEY}`);
+    expect(environment.filter((line) => /^(VITEST|NODE_|npm_|IS_SANDBOX)/.test(line))).toEqual([]);
+  });
+
+  test('takes a prompt as it is written: no command, no file that is read unasked', async () => {
+    const agent = await driverOn(host).start(await newSpec(), new AbortController().signal);
+    const answers: string[] = [];
+    for (const text of ['/clear', 'what is in @/etc/hostname', 'and now?']) {
+      const content = [{ type: 'text' as const, text }];
+      for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
+        if (output.kind === 'event' && output.body.type === 'agent.message')
+          answers.push(JSON.stringify(output.body.content));
+      }
+    }
+    await agent.close();
+    expect(answers.at(-1)).toContain('/clear');
+    expect(answers.at(-1)).toContain('@/etc/hostname');
+  });
+});
