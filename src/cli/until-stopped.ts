@@ -40,7 +40,12 @@ export async function runUntilStopped<T extends Stoppable>(
       await running?.close();
       return 1;
     });
-    return await Promise.race([impatient, orderly(starting, onReady, first.promise, context)]);
+    const code = await Promise.race([
+      impatient,
+      orderly(starting, onReady, first.promise, context),
+    ]);
+    // A hurried drain settles both at nearly the same moment: that it was hurried decides, not which came first.
+    return count > 1 ? 1 : code;
   } finally {
     for (const { name, listener } of listeners) context.signals.off(name, listener);
   }

@@ -19,6 +19,8 @@ export interface SessionLogParts {
   readonly store: Pick<SessionStore, 'append' | 'readEvents'>;
   readonly telemetry: Telemetry;
   readonly tailLimits?: TailLimits;
+  /** Called with each change of the row that is in the store now, before readers see the records it came with. */
+  readonly onPatched?: (patch: SessionPatch) => void;
 }
 
 export interface ReadOptions {
@@ -33,7 +35,7 @@ export interface ReadOptions {
 type Pending =
   | {
       readonly records: readonly NewRecord[];
-      readonly patch: SessionPatch | undefined;
+      readonly patch: () => SessionPatch | undefined;
       readonly resolve: (records: EventRecord[]) => void;
       readonly reject: (error: RoundhouseError) => void;
     }
@@ -69,11 +71,16 @@ export class SessionLog {
 
   /**
    * Appends records, in one transaction, with `patch` for the session's row. Resolves when they are in the store and have
-   * been handed to the readers. Rejects with `storage_failed` or `session_moved`; then nothing of it was kept.
+   * been handed to the readers. Rejects with `storage_failed` or `session_moved`; then nothing of it was kept. A patch that
+   * builds on the row as it is (a sum, a count) is given as a function: it is called when its turn to be written has come.
    */
-  append(records: readonly NewRecord[], patch?: SessionPatch): Promise<EventRecord[]> {
+  append(
+    records: readonly NewRecord[],
+    patch?: SessionPatch | (() => SessionPatch),
+  ): Promise<EventRecord[]> {
+    const patchNow = typeof patch === 'function' ? patch : () => patch;
     return new Promise((resolve, reject) => {
-      this.#pending.push({ records, patch, resolve, reject });
+      this.#pending.push({ records, patch: patchNow, resolve, reject });
       void this.#write();
     });
   }
@@ -92,14 +99,16 @@ export class SessionLog {
     // Catch up from the store. The last comparison and the joining of the tail happen in one tick, so nothing falls between.
     while (seen < this.#lastNumber) {
       if (left()) return;
-      const page = await this.#parts.store.readEvents(this.#parts.sessionId, seen, BACKLOG_PAGE);
+      // Not beyond what has been published: a record that is only in the store yet would overtake the previews before it.
+      const limit = Math.min(BACKLOG_PAGE, this.#lastNumber - seen);
+      const page = await this.#parts.store.readEvents(this.#parts.sessionId, seen, limit);
       if (page.length === 0) break;
       for (const record of page) {
         seen = record.number;
         if (turnId !== undefined && record.turnId !== turnId) continue;
+        if (left()) return;
         yield { record };
         if (turnId !== undefined && turnEndOf(record) !== undefined) return;
-        if (left()) return;
       }
     }
     if (left()) return;
@@ -171,12 +180,14 @@ export class SessionLog {
       at,
       type: record.body.type,
     }));
+    const patch = batch.patch();
     try {
-      await store.append(sessionId, epoch, records, batch.patch);
+      await store.append(sessionId, epoch, records, patch);
     } catch (error) {
       batch.reject(asRoundhouseError(error, 'storage_failed'));
       return;
     }
+    if (patch !== undefined) this.#parts.onPatched?.(patch);
     for (const record of records) this.#publishRecord(record);
     batch.resolve(records);
   }

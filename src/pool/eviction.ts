@@ -8,8 +8,12 @@ export const UNUSED_GRACE_SECONDS = 1;
 
 /** Whether the process of this session may be taken: one that runs, or has prompts waiting, never. */
 export function isEvictable(client: SessionClient): boolean {
-  if (client.status !== 'idle' || client.busy) return false;
-  return client.turnsOfProcess > 0 || client.metrics.idleSeconds >= UNUSED_GRACE_SECONDS;
+  return client.status === 'idle' && !client.busy && !isFresh(client);
+}
+
+/** Whether somebody is likely about to prompt: it came into memory, or got its process, just now and has run no turn there. */
+export function isFresh(client: SessionClient): boolean {
+  return client.turnsOfProcess === 0 && client.metrics.idleSeconds < UNUSED_GRACE_SECONDS;
 }
 
 /**

@@ -14,6 +14,12 @@ import { after, sleep } from '../time/timers.ts';
 /** Pause before a further attempt to start a process: doubled each time, with up to half of it at random on top. */
 const RETRY_FIRST_MS = 200;
 
+/**
+ * How long a start counts among those that go on at once. They are limited for the CPU that they need, 1 to 3 s of it; one
+ * that takes longer is waiting for something, and must not keep others from starting.
+ */
+const START_COUNTS_MS = 5_000;
+
 export interface ProcessStarterParts {
   readonly driver: AgentDriver;
   readonly host: Host;
@@ -64,6 +70,7 @@ export class ProcessStarter implements Connector {
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       const start = await this.#parts.starts.acquire(signal);
+      const lapse = after(START_COUNTS_MS, () => start.release());
       try {
         return await this.#start(request, signal);
       } catch (error) {
@@ -79,6 +86,7 @@ export class ProcessStarter implements Connector {
         if (attempt >= this.#parts.attempts || failed.code !== 'session_connection_failed')
           throw failed;
       } finally {
+        lapse.cancel();
         start.release();
       }
       const pauseMs = RETRY_FIRST_MS * 2 ** (attempt - 1);
@@ -130,6 +138,8 @@ export class ProcessStarter implements Connector {
   ): Promise<void> {
     const { host, telemetry } = this.#parts;
     const exit = await process.exited;
+    // Also when no turn was there to be told: the next process must not start without it.
+    if (exit.transcriptStale) request.transcriptStale(processFolder);
     telemetry.metrics.count('roundhouse_process_exits_total', {
       cause: exit.reason ?? exit.signal ?? `code ${exit.code}`,
     });

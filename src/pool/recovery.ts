@@ -13,6 +13,8 @@ export interface RecoveryParts {
   readonly residents: Residents;
   readonly owner: string;
   readonly telemetry: Telemetry;
+  /** Sessions whose undelivered prompts run at the same time. */
+  readonly sessionsAtOnce: number;
 }
 
 export interface RecoveryResult extends SweepResult {
@@ -45,22 +47,37 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   return result;
 }
 
-/** Runs the prompts that were never delivered, one after the other, so that they do not crowd out new callers. */
+/**
+ * Runs the prompts that were never delivered: a few sessions at a time, so that they do not crowd out new callers and a long
+ * turn of one does not keep the others from running; those of one session in their order.
+ */
 export async function runUndelivered(
   prompts: readonly UnfinishedTurn[],
   parts: RecoveryParts,
 ): Promise<void> {
-  for (const { session, prompt } of prompts) {
-    try {
-      const client = await parts.residents.find(session.tenant, session.name);
-      await client?.resumePrompt(prompt)?.ended;
-    } catch (error) {
-      // The prompt stays in the store, for the next start.
-      parts.telemetry.log.warn('pool_prompt_not_resumed', {
-        sessionId: session.name,
-        error: errorText(error),
-      });
-    }
+  const sessions = [...Map.groupBy(prompts, ({ session }) => session.id).values()];
+  const work = async (): Promise<void> => {
+    for (let next = sessions.shift(); next !== undefined; next = sessions.shift())
+      await runPrompts(next, parts);
+  };
+  await Promise.all(Array.from({ length: parts.sessionsAtOnce }, work));
+}
+
+/** Runs the prompts of one session. */
+async function runPrompts(
+  prompts: readonly UnfinishedTurn[],
+  { residents, telemetry }: RecoveryParts,
+): Promise<void> {
+  const [first] = prompts;
+  if (first === undefined) return;
+  const { tenant, name } = first.session;
+  try {
+    const client = await residents.find(tenant, name);
+    const streams = prompts.map(({ prompt }) => client?.resumePrompt(prompt));
+    for (const stream of streams) await stream?.ended;
+  } catch (error) {
+    // The prompts stay in the store, for the next start.
+    telemetry.log.warn('pool_prompt_not_resumed', { sessionId: name, error: errorText(error) });
   }
 }
 

@@ -42,7 +42,8 @@ interface Resident {
 export class Residents {
   readonly #parts: ResidentsParts;
   readonly #residents = new Map<string, Resident>();
-  readonly #arrivals = new Map<string, Promise<SessionClient>>();
+  /** Settles with undefined when the session turned out to be unknown. */
+  readonly #arrivals = new Map<string, Promise<SessionClient | undefined>>();
 
   constructor(parts: ResidentsParts) {
     this.#parts = parts;
@@ -72,23 +73,28 @@ export class Residents {
     name: string,
     signal?: AbortSignal,
   ): Promise<SessionClient | undefined> {
-    const known = this.get(tenant, name) ?? this.#arrivals.get(keyOf(tenant, name));
-    if (known !== undefined) return unlessAborted(Promise.resolve(known), signal);
-    const row = await this.#parts.store.findSession(tenant, name);
-    return row === undefined
-      ? undefined
-      : this.#join(keyOf(tenant, name), signal, () => this.#claim(row.id));
+    const key = keyOf(tenant, name);
+    if (this.get(tenant, name) === undefined && !this.#arrivals.has(key)) {
+      // Unknown sessions must not wait for a place.
+      if ((await this.#parts.store.findSession(tenant, name)) === undefined) return undefined;
+    }
+    return this.#join(key, signal, async () => {
+      const row = await this.#parts.store.findSession(tenant, name);
+      return row && this.#claim(row.id);
+    });
   }
 
   /** The session, brought into memory or made. */
   async findOrCreate(request: NewSessionRequest, signal?: AbortSignal): Promise<SessionClient> {
     const key = keyOf(request.tenant, request.name);
-    const resident = this.get(request.tenant, request.name);
-    if (resident !== undefined) return resident;
-    return this.#join(key, signal, async () => {
-      const row = await this.#parts.store.findSession(request.tenant, request.name);
-      return row === undefined ? this.#create(request) : this.#claim(row.id);
-    });
+    for (;;) {
+      const client = await this.#join(key, signal, async () => {
+        const row = await this.#parts.store.findSession(request.tenant, request.name);
+        return row === undefined ? this.#create(request) : this.#claim(row.id);
+      });
+      // An arrival that was joined may have been looking for a session that is being deleted.
+      if (client !== undefined) return client;
+    }
   }
 
   /**
@@ -117,8 +123,12 @@ export class Residents {
   #join(
     key: string,
     signal: AbortSignal | undefined,
-    row: () => Promise<SessionRow>,
-  ): Promise<SessionClient> {
+    row: () => Promise<SessionRow | undefined>,
+  ): Promise<SessionClient | undefined> {
+    // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
+    const resident = this.#residents.get(key);
+    if (resident !== undefined && resident.departure === undefined)
+      return unlessAborted(Promise.resolve(resident.client), signal);
     let arrival = this.#arrivals.get(key);
     if (arrival === undefined) {
       arrival = this.#arrive(key, row).finally(() => this.#arrivals.delete(key));
@@ -127,11 +137,18 @@ export class Residents {
     return unlessAborted(arrival, signal);
   }
 
-  async #arrive(key: string, row: () => Promise<SessionRow>): Promise<SessionClient> {
+  async #arrive(
+    key: string,
+    row: () => Promise<SessionRow | undefined>,
+  ): Promise<SessionClient | undefined> {
     await this.#residents.get(key)?.departure;
     const place = await this.#parts.places.acquire();
     try {
       const session = await row();
+      if (session === undefined) {
+        place.release();
+        return undefined;
+      }
       const client = this.#parts.makeClient(
         session,
         await this.#parts.store.lastEventNumber(session.id),

@@ -1,8 +1,8 @@
-import { chooseVictim, UNUSED_GRACE_SECONDS } from './eviction.ts';
+import { chooseVictim, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import type { PoolOptions } from './options.ts';
 import { ProcessStarter } from './process-starter.ts';
-import { recover, runUndelivered, type RecoveryResult } from './recovery.ts';
+import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
 import { Slots } from './slots.ts';
 import { checkStream } from './stream-check.ts';
@@ -11,7 +11,7 @@ import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
-import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
+import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord, Usage } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
@@ -20,7 +20,7 @@ import type { SessionStatus } from '../session/states.ts';
 import type { TurnPhase } from '../session/stream-handle.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { wallClockMs } from '../time/clock.ts';
-import { withinDeadline } from '../time/deadline.ts';
+import { unlessAborted, withinDeadline } from '../time/deadline.ts';
 import { after } from '../time/timers.ts';
 
 /** What a pool works with. `compose.ts` puts it together. */
@@ -140,18 +140,7 @@ export class SessionPool {
       driver,
       owner,
       places: this.#places,
-      makeClient: (row, lastNumber) =>
-        new SessionClient({
-          row,
-          lastNumber,
-          store,
-          connector,
-          telemetry,
-          limits: options.limits,
-          maxQueuedTurns: options.maxQueuedTurns,
-          onChange: (client) => this.#onChange(client),
-          ...(parts.tailLimits !== undefined && { tailLimits: parts.tailLimits }),
-        }),
+      makeClient: (row, lastNumber) => this.#makeClient(row, lastNumber, connector),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
@@ -167,7 +156,7 @@ export class SessionPool {
    * {@link SessionPool.resumePrompts} when the start has succeeded.
    */
   async recover(): Promise<RecoveryResult> {
-    const result = await recover({ ...this.#parts, residents: this.#residents });
+    const result = await recover(this.#recoveryParts());
     this.#undelivered = result.prompts;
     return result;
   }
@@ -176,7 +165,7 @@ export class SessionPool {
   resumePrompts(): void {
     const prompts = this.#undelivered;
     this.#undelivered = [];
-    this.#recovering = runUndelivered(prompts, { ...this.#parts, residents: this.#residents });
+    this.#recovering = runUndelivered(prompts, this.#recoveryParts());
   }
 
   /**
@@ -206,10 +195,7 @@ export class SessionPool {
     try {
       if (this.#refusal !== undefined) throw this.#refusal;
       request.signal?.throwIfAborted();
-      const client = resident ?? (await this.#admit(tenant, sessionId, request));
-      await client.setOptions(request.agent);
-      if (resident !== undefined) await this.#readyForReuse(client, request.signal);
-      await this.#ensureConnected(client, request.signal);
+      const client = await this.#giveOut(tenant, sessionId, request);
       log.debug('session_pool_get_client_complete', {
         sessionId,
         clientId: client.clientId,
@@ -280,16 +266,21 @@ export class SessionPool {
 
   /** Ends a session for good: what it runs, its process, its data, its workspace. False when there was none. */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
-    const client = await this.#residents.find(tenant, name);
-    if (client === undefined) return false;
-    await this.#residents.depart(client, async () => {
-      await client.end(
-        new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
-      );
-      await this.#parts.store.deleteSession(client.id);
-      await this.#parts.host.removeWorkspace(client.row.workspace);
-    });
-    return true;
+    for (;;) {
+      const client = await this.#residents.find(tenant, name);
+      if (client === undefined) return false;
+      let deleted = false;
+      await this.#residents.depart(client, async () => {
+        await client.end(
+          new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
+        );
+        await this.#parts.store.deleteSession(client.id);
+        await this.#parts.host.removeWorkspace(client.row.workspace);
+        deleted = true;
+      });
+      // It may have been leaving memory already, with its data.
+      if (deleted) return true;
+    }
   }
 
   stats(): PoolStats {
@@ -358,6 +349,11 @@ export class SessionPool {
     return this.drain(0);
   }
 
+  #recoveryParts(): RecoveryParts {
+    const sessionsAtOnce = Math.max(1, Math.floor(this.#parts.options.maxProcesses / 2));
+    return { ...this.#parts, residents: this.#residents, sessionsAtOnce };
+  }
+
   async #shutDown(drainMs: number): Promise<void> {
     const { telemetry } = this.#parts;
     const refusal = new RoundhouseError(
@@ -378,6 +374,42 @@ export class SessionPool {
     await Promise.all(this.#residents.clients().map((client) => this.#forget(client, refusal)));
     await this.#residents.empty();
     await this.#recovering;
+  }
+
+  #makeClient(row: SessionRow, lastNumber: number, connector: ProcessStarter): SessionClient {
+    const { options, store, telemetry, tailLimits } = this.#parts;
+    const client = new SessionClient({
+      row,
+      lastNumber,
+      store,
+      connector,
+      telemetry,
+      limits: options.limits,
+      maxQueuedTurns: options.maxQueuedTurns,
+      onChange: (changed) => this.#onChange(changed),
+      ...(tailLimits !== undefined && { tailLimits }),
+    });
+    // It was on its way when the shutdown began.
+    if (this.#refusal !== undefined) client.refusePrompts(this.#refusal);
+    this.#pokeAfterGrace();
+    return client;
+  }
+
+  /** The session, ready for a prompt. One that leaves memory while it is being made ready is asked for again. */
+  async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
+    for (;;) {
+      const resident = this.#residents.get(tenant, name);
+      const client = resident ?? (await this.#admit(tenant, name, request));
+      try {
+        await client.setOptions(request.agent);
+        if (resident !== undefined) await this.#readyForReuse(client, request.signal);
+        await this.#ensureConnected(client, request.signal);
+        return client;
+      } catch (error) {
+        const left = this.#residents.get(tenant, name) !== client;
+        if (!left || asRoundhouseError(error).code !== 'session_moved') throw error;
+      }
+    }
   }
 
   /** S3, S16: a session that is not in memory gets a place there, and is made if nobody knows it. */
@@ -401,20 +433,23 @@ export class SessionPool {
       sessionStatus: client.status,
     });
     if (client.status === 'interrupting') {
-      await this.#awaitInterrupt(client);
+      await this.#awaitInterrupt(client, signal);
       return;
     }
-    await checkStream(client, telemetry);
+    await checkStream(client, telemetry, signal);
     if (client.busy) return;
     if (client.metrics.ageSeconds * 1000 >= options.sessionTtlMs) {
       log.debug('session_expired', { sessionId });
-      await this.#takeProcess(client, 'expired');
+      await unlessAborted(this.#takeProcess(client, 'expired'), signal);
     } else if (client.optionsChanged) {
       log.debug('session_options_changed', { sessionId, clientId });
-      await this.#takeProcess(client, 'options_changed');
+      await unlessAborted(this.#takeProcess(client, 'options_changed'), signal);
     } else if (!client.healthy) {
       if (!options.connectionRecovery)
-        throw connectionFailed(sessionId, 'its process ended, and pool.connectionRecovery is off');
+        throw this.#notConnected(
+          sessionId,
+          'its process failed, and pool.connectionRecovery is off',
+        );
       log.debug('session_unhealthy_recovering', { sessionId });
       await this.#ensureConnected(client, signal);
       client.markReused();
@@ -428,16 +463,17 @@ export class SessionPool {
   }
 
   /** S6: an interrupt is waited for, and the client replaced in both outcomes; the conversation goes on. */
-  async #awaitInterrupt(client: SessionClient): Promise<void> {
+  async #awaitInterrupt(client: SessionClient, signal: AbortSignal | undefined): Promise<void> {
     const { log } = this.#parts.telemetry;
     const { name: sessionId, clientId } = client;
     log.warn('session_pool_interrupting_session', { sessionId, clientId });
-    if (await client.waitForInterrupt(this.#parts.options.limits.interruptMs)) {
+    const { interruptMs } = this.#parts.options.limits;
+    if (await client.waitForInterrupt(interruptMs, signal)) {
       log.debug('session_pool_interrupt_completed', { sessionId, clientId });
       client.renewClientId();
     } else {
       log.warn('session_pool_interrupt_timeout', { sessionId, clientId });
-      await client.abandonInterrupt();
+      await client.abandonInterrupt(signal);
     }
   }
 
@@ -448,12 +484,13 @@ export class SessionPool {
     } catch (error) {
       const failure = asRoundhouseError(error);
       if (failure.code !== 'session_connection_failed') throw error;
-      this.#parts.telemetry.log.error('session_pool_connection_failed', {
-        sessionId: client.name,
-        error: errorText(failure),
-      });
-      throw connectionFailed(client.name, failure.message, failure);
+      throw this.#notConnected(client.name, failure.message, failure);
     }
+  }
+
+  #notConnected(sessionId: string, why: string, cause?: RoundhouseError): RoundhouseError {
+    this.#parts.telemetry.log.error('session_pool_connection_failed', { sessionId, error: why });
+    return connectionFailed(sessionId, why, cause);
   }
 
   #onChange(client: SessionClient): void {
@@ -461,9 +498,15 @@ export class SessionPool {
     // A session at rest may be what a waiter needs: its process, or its place.
     this.#slots.poke();
     this.#places.poke();
-    if (client.status === 'idle' && client.turnsOfProcess === 0) {
-      after(UNUSED_GRACE_SECONDS * 1000, () => this.#slots.poke());
-    }
+    if (isFresh(client)) this.#pokeAfterGrace();
+  }
+
+  /** A session that is left alone for its first second is looked at again after it; a timer may come a little early. */
+  #pokeAfterGrace(): void {
+    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => {
+      this.#slots.poke();
+      this.#places.poke();
+    });
   }
 
   #evict(): Promise<void> | undefined {
@@ -477,6 +520,7 @@ export class SessionPool {
       if (
         client.busy ||
         client.readerCount > 0 ||
+        isFresh(client) ||
         client.status === 'connecting' ||
         client.status === 'closing'
       )

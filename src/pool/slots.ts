@@ -103,11 +103,9 @@ export class Slots {
       const onAbort = (): void => waiter.refuse(signal?.reason);
       this.#waiters.push(waiter);
       this.#serve();
+      if (!this.#waiters.includes(waiter)) return;
       // Those for whom a slot is being freed already do not count against the queue.
-      if (
-        this.#waiters.includes(waiter) &&
-        this.#waiters.length - this.#reclaiming > this.#parts.maxWaiters
-      ) {
+      if (this.#waiters.length - this.#reclaiming > this.#parts.maxWaiters) {
         waiter.refuse(
           this.#atCapacity('queue_full', `and ${this.#parts.maxWaiters} callers wait already`),
         );

@@ -1,15 +1,31 @@
 import type { SessionClient } from '../session/session-client.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { unlessAborted } from '../time/deadline.ts';
 
 /**
  * What the seed does with the stream of a session that is asked for (S7 to S12). The timers of the turn itself act when a
  * limit passes; here one that passed unnoticed, on a busy event loop or a machine that slept, acts at once. A healthy
  * running turn is left alone: its session is returned busy. Resolves when a turn that had to be stopped has ended.
  */
-export async function checkStream(client: SessionClient, { log }: Telemetry): Promise<void> {
+export async function checkStream(
+  client: SessionClient,
+  { log }: Telemetry,
+  signal?: AbortSignal,
+): Promise<void> {
   const { activeTurn, stream } = client;
   if (activeTurn === undefined && stream === undefined) return;
   const names = { sessionId: client.name, clientId: client.clientId };
+  const clear = (wasRecent: boolean): void => {
+    const code = activeTurn?.cause?.code;
+    client.clearStream();
+    log.debug('session_pool_stream_cleared', {
+      ...names,
+      wasInterrupted: code !== undefined,
+      wasRecent,
+      wasFirstChunkTimeout: code === 'first_message_timeout',
+      wasOngoingTimeout: code !== undefined && code !== 'first_message_timeout',
+    });
+  };
   const held = stream !== undefined && !stream.released;
   log.debug('session_pool_active_stream_detected', {
     ...names,
@@ -19,13 +35,14 @@ export async function checkStream(client: SessionClient, { log }: Telemetry): Pr
   });
   if (activeTurn !== undefined) {
     // S8 and S9: the turn acts on its overdue limit, as it does when its timer fires.
-    if (activeTurn.checkLimit()) await activeTurn.ended;
+    if (!activeTurn.checkLimit()) return;
+    await unlessAborted(activeTurn.ended, signal);
+    clear(false);
     return;
   }
   // S10: the turn has ended and its stream is still held. It keeps what it has; the session is free at once.
   if (held)
     log.debug('session_pool_clearing_recent_stream', { ...names, oldHandleId: stream?.handleId });
-  client.clearStream();
   // S11: whether or not a handle was left, no stream remains.
-  log.debug('session_pool_stream_cleared', { ...names, wasRecent: held });
+  clear(held);
 }

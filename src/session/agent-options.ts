@@ -8,6 +8,11 @@ export function mergeOptions(base: AgentOptions, later: AgentOptions | undefined
   return later === undefined ? base : { ...base, ...later };
 }
 
+/** Whether nothing would change, the model included. */
+export function sameOptions(a: AgentOptions, b: AgentOptions): boolean {
+  return canonicalJson(a) === canonicalJson(b);
+}
+
 /**
  * Canonical hash of everything that is fixed at a process's start. The model is not: it changes live.
  */

@@ -25,6 +25,7 @@ export class Journal {
   readonly #telemetry: Telemetry;
   #row: SessionRow;
   #owed: readonly NewRecord[] = [];
+  #owedPatch: SessionPatch = {};
 
   constructor(parts: JournalParts) {
     this.#row = parts.row;
@@ -35,6 +36,9 @@ export class Journal {
       lastNumber: parts.lastNumber,
       store: parts.store,
       telemetry: parts.telemetry,
+      onPatched: (patch) => {
+        this.#row = { ...this.#row, ...patch };
+      },
       ...(parts.tailLimits !== undefined && { tailLimits: parts.tailLimits }),
     });
   }
@@ -43,13 +47,23 @@ export class Journal {
     return this.#row;
   }
 
-  /** Appends records and changes the row, in one transaction. Rejects with `storage_failed` or `session_moved`. */
-  async append(records: readonly NewRecord[], patch: SessionPatch = {}): Promise<EventRecord[]> {
+  /**
+   * Appends records and changes the row, in one transaction. A change that builds on the row is given as a function, so that
+   * appends at the same time lose nothing of each other. Rejects with `storage_failed` or `session_moved`.
+   */
+  async append(
+    records: readonly NewRecord[],
+    patch: (row: SessionRow) => SessionPatch = () => ({}),
+  ): Promise<EventRecord[]> {
     const owed = this.#owed;
     this.#owed = [];
+    let owedPatch: SessionPatch = {};
     try {
-      const written = await this.log.append([...owed, ...records], patch);
-      this.#row = { ...this.#row, ...patch };
+      const written = await this.log.append([...owed, ...records], () => {
+        owedPatch = this.#owedPatch;
+        return { ...owedPatch, ...patch(this.#row) };
+      });
+      if (this.#owedPatch === owedPatch) this.#owedPatch = {};
       return written.slice(owed.length);
     } catch (error) {
       this.#owed = [...owed, ...this.#owed];
@@ -59,15 +73,42 @@ export class Journal {
 
   /** Changes the row alone. */
   async patch(patch: SessionPatch): Promise<void> {
-    await this.append([], patch);
+    await this.append([], () => patch);
+  }
+
+  /**
+   * Notes that the folder of a process is the only copy of a part of the transcript. Never rejects: the row has it at once,
+   * so that no process starts without it, and the store as soon as it works (what failed there is likely the store itself).
+   */
+  async noteStaleTranscript(processFolder: string): Promise<void> {
+    if (this.#row.staleTranscriptFolder === processFolder) return;
+    const patch = { staleTranscriptFolder: processFolder };
+    this.#row = { ...this.#row, ...patch };
+    this.#owedPatch = { ...this.#owedPatch, ...patch };
+    await this.settle();
+  }
+
+  /** Writes what is owed, if the store takes it now. Never rejects. */
+  async settle(): Promise<void> {
+    if (this.#owed.length === 0 && Object.keys(this.#owedPatch).length === 0) return;
+    try {
+      await this.append([]);
+    } catch (error) {
+      this.#telemetry.log.error('session_debt_not_stored', {
+        id: this.#row.id,
+        error: errorText(error),
+      });
+    }
   }
 
   /** Appends the end of a turn. Never rejects: where the store fails, the readers are told and the end is owed. */
   async appendEnd(turn: Turn, end: TurnEnd, delivered: boolean): Promise<void> {
     const records = endRecords(turn.id, end, delivered);
-    const usage = addUsage(this.#row.usage, end.usage);
     try {
-      await this.append(records, { usage, lastActiveAt: wallClockIso() });
+      await this.append(records, (row) => ({
+        usage: addUsage(row.usage, end.usage),
+        lastActiveAt: wallClockIso(),
+      }));
     } catch (error) {
       const failure = asRoundhouseError(error, 'storage_failed');
       this.#telemetry.log.error('session_end_not_stored', {

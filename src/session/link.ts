@@ -25,6 +25,8 @@ interface ConnectOperation {
   readonly abort: AbortController;
   readonly done: Promise<void>;
   waiters: number;
+  /** Set when nobody needed it any more; whoever comes before it has come to its end starts a new one. */
+  givenUp: boolean;
 }
 
 type LinkState =
@@ -83,8 +85,13 @@ export class SessionLink {
   async ensureAttached(signal?: AbortSignal): Promise<void> {
     for (;;) {
       switch (this.#state.name) {
-        case 'attached':
-          return;
+        case 'attached': {
+          const { process } = this.#state.attachment.connection;
+          if (process.alive || this.#parts.isTurnRunning()) return;
+          // It is dying; until it is gone there must be no other.
+          await unlessAborted(process.exited, signal);
+          break;
+        }
         case 'closing':
           await unlessAborted(this.#state.done, signal);
           break;
@@ -132,6 +139,7 @@ export class SessionLink {
       this.#parts.needed()
     )
       return;
+    this.#state.operation.givenUp = true;
     this.#state.operation.abort.abort(
       new RoundhouseError('turn_cancelled', 'Nobody waits for the session any more.'),
     );
@@ -167,7 +175,10 @@ export class SessionLink {
     const abort = new AbortController();
     const done = this.#connect(abort.signal, attempts);
     done.catch(ignoreKeptInState);
-    this.#to({ name: 'connecting', operation: { abort, done, waiters: 0 } }, 'needed');
+    this.#to(
+      { name: 'connecting', operation: { abort, done, waiters: 0, givenUp: false } },
+      'needed',
+    );
   }
 
   async #connect(signal: AbortSignal, attempts: number): Promise<void> {
@@ -218,6 +229,9 @@ export class SessionLink {
     operation.waiters += 1;
     try {
       await unlessAborted(operation.done, signal);
+    } catch (error) {
+      // Who joined an operation that was being given up did not give it up.
+      if (!operation.givenUp || signal?.aborted === true) throw error;
     } finally {
       operation.waiters -= 1;
       this.giveUpUnneeded();

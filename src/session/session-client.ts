@@ -1,4 +1,4 @@
-import { fingerprint, mergeOptions } from './agent-options.ts';
+import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
 import type { Connector } from './connector.ts';
 import { Journal } from './journal.ts';
 import type { TurnLimits } from './limits.ts';
@@ -17,7 +17,7 @@ import type { StreamHandle, TurnPhase } from './stream-handle.ts';
 import { driveTurn, type TurnOutcome } from './turn-driver.ts';
 import { deliveredRecord, effectiveEnd, interruptRecord, promptRecord } from './turn-records.ts';
 import { TurnStream, type WhenUnread } from './turn-stream.ts';
-import { Turn } from './turn.ts';
+import { Turn, type InterruptFailure } from './turn.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
@@ -26,7 +26,7 @@ import type { LogItem } from '../events/preview.ts';
 import type { EventRecord, PromptContent, TurnEnd } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { monotonicMs, wallClockIso } from '../time/clock.ts';
-import { withinDeadline } from '../time/deadline.ts';
+import { unlessAborted, withinDeadline } from '../time/deadline.ts';
 import { after, type Timer } from '../time/timers.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
@@ -104,6 +104,7 @@ export class SessionClient {
         options: this.#queue[0]?.agentOptions ?? this.row.options,
         startMs: parts.limits.startMs,
         transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
+        transcriptStale: (folder) => void this.#journal.noteStaleTranscript(folder),
       }),
       needed: () => this.#queue.length > 0,
       isTurnRunning: () => this.#runningTurn !== undefined,
@@ -182,10 +183,10 @@ export class SessionClient {
     this.#queue.push(turn);
     const options = request.model === undefined ? {} : { model: request.model };
     try {
-      const [record] = await this.#journal.append([promptRecord(turn.id, content, options)], {
-        turnCount: this.row.turnCount + 1,
-        lastActiveAt: wallClockIso(),
-      });
+      const [record] = await this.#journal.append(
+        [promptRecord(turn.id, content, options)],
+        (row) => ({ turnCount: row.turnCount + 1, lastActiveAt: wallClockIso() }),
+      );
       return this.#admit(turn, record?.number ?? this.#journal.log.lastNumber, request);
     } catch (error) {
       const failure = asRoundhouseError(error, 'storage_failed');
@@ -196,8 +197,9 @@ export class SessionClient {
     }
   }
 
-  /** Takes up a prompt that an earlier host accepted and never delivered. */
+  /** Takes up a prompt that an earlier host accepted and never delivered. Undefined, and nothing happens, in a shutdown. */
   resumePrompt(prompt: EventRecord): StreamHandle | undefined {
+    if (this.#refusal !== undefined) return undefined;
     if (prompt.body.type !== 'user.message' || prompt.turnId === null) return undefined;
     const { model } = prompt.detail.prompt ?? {};
     const recovered = { turnId: prompt.turnId, number: prompt.number };
@@ -217,7 +219,13 @@ export class SessionClient {
   async interrupt(): Promise<boolean> {
     const turn = this.#runningTurn ?? this.#queue[0];
     if (turn === undefined) return false;
-    await this.#journal.append([interruptRecord(turn.id)]);
+    try {
+      await this.#journal.append([interruptRecord(turn.id)]);
+    } catch (error) {
+      // A store that fails must not keep a turn from being stopped; the record is only the wish.
+      const { log } = this.#parts.telemetry;
+      log.warn('session_interrupt_not_stored', { ...this.#names(), error: errorText(error) });
+    }
     return this.#stopTurn(turn, INTERRUPTED_BY_CLIENT);
   }
 
@@ -257,11 +265,13 @@ export class SessionClient {
     return this.#link.attachment?.connection.process.memoryBytes();
   }
 
-  /** Lays options over the session's; those that can't change live take effect with the next prompt, in a new process by resume. */
+  /**
+   * Lays options over the session's. The next prompt has them: the model on the same process, those that can't change live
+   * in a new process by resume.
+   */
   async setOptions(later: AgentOptions | undefined): Promise<void> {
     const options = mergeOptions(this.row.options, later);
-    if (fingerprint(options) !== fingerprint(this.row.options))
-      await this.#journal.patch({ options });
+    if (!sameOptions(options, this.row.options)) await this.#journal.patch({ options });
   }
 
   /** The session is given out again on the same attachment, or after a recovery. */
@@ -275,19 +285,23 @@ export class SessionClient {
     if (attachment !== undefined) attachment.clientId = newClientId();
   }
 
-  /** Waits at most `timeoutMs` for a running interrupt. False when it is not over by then. */
-  async waitForInterrupt(timeoutMs: number): Promise<boolean> {
+  /**
+   * Waits at most `timeoutMs` for a running interrupt. False when it is not over by then, or was over only because its own
+   * deadline had passed and the process was destroyed. Aborting `signal` gives up the wait.
+   */
+  async waitForInterrupt(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (this.#activity.name !== 'interrupting') return true;
-    const { timedOut } = await withinDeadline(this.#activity.turn.ended, timeoutMs);
-    return !timedOut;
+    const { turn } = this.#activity;
+    const { timedOut } = await withinDeadline(unlessAborted(turn.ended, signal), timeoutMs);
+    return !timedOut && turn.interruptFailure === undefined;
   }
 
   /** Destroys the process of an interrupt that does not come to its end. Resolves when the turn has ended. */
-  async abandonInterrupt(): Promise<void> {
+  async abandonInterrupt(signal?: AbortSignal): Promise<void> {
     if (this.#activity.name !== 'interrupting') return;
     const { turn } = this.#activity;
     void this.#link.attachment?.connection.process.destroy('interrupt timed out');
-    await turn.ended;
+    await unlessAborted(turn.ended, signal);
   }
 
   /** The turn that runs and is not being interrupted, for S7 to S9. */
@@ -310,7 +324,12 @@ export class SessionClient {
   /** Resolves when a process is attached, or a turn is under way. See {@link SessionLink.ensureAttached}. */
   async ensureConnected(signal?: AbortSignal): Promise<void> {
     if (this.#refusal !== undefined) throw this.#refusal;
-    await this.#link.ensureAttached(signal);
+    try {
+      await this.#link.ensureAttached(signal);
+    } catch (error) {
+      // Why the session ends says more than that its link has ended.
+      throw signal?.aborted === true ? error : (this.#refusal ?? error);
+    }
   }
 
   /** Takes the process of a session at rest; the session stays. Resolves when it is gone. */
@@ -337,6 +356,7 @@ export class SessionClient {
     if (this.#runningTurn !== undefined) await this.#stopTurn(this.#runningTurn, error);
     await this.#link.end(error);
     for (const turn of this.#queue.splice(0)) turn.finish(endBy(error));
+    await this.#journal.settle();
     this.#journal.log.close(error);
   }
 
@@ -359,8 +379,9 @@ export class SessionClient {
       const message = `Session ${this.name} is running a turn; retry when it has ended, or let the prompt queue.`;
       throw new RoundhouseError('session_busy', message);
     }
-    // One may wait for a process that is being connected; the limit is for those behind a running turn or behind that one.
-    if (this.#queue.length > this.#parts.maxQueuedTurns) {
+    // The limit is for those behind a running turn, or behind the one that waits for a process.
+    const behind = this.#runningTurn === undefined ? this.#queue.length - 1 : this.#queue.length;
+    if (behind >= this.#parts.maxQueuedTurns) {
       const message = `Session ${this.name} has ${this.#parts.maxQueuedTurns} prompts waiting, which is the limit; retry later.`;
       throw new RoundhouseError('queue_full', message, { retryAfterSeconds: 1 });
     }
@@ -449,7 +470,8 @@ export class SessionClient {
     if (end.reason === 'failed') this.#errorCount += 1;
     this.#restingSinceMs = monotonicMs();
     await this.#journal.appendEnd(turn, end, true);
-    this.#leave(turn, outcome.usable);
+    // Looked at again: it may have died while the end was being written, when its end was still the turn's to see.
+    this.#leave(turn, outcome.usable && attachment.connection.process.alive);
     this.#finish(turn, end);
   }
 
@@ -519,21 +541,23 @@ export class SessionClient {
       void process.destroy(cause.code);
       return;
     }
-    const deadline = after(turn.limits.interruptMs, () => {
-      this.#parts.telemetry.log.warn('session_interrupt_deadline_passed', {
-        ...this.#names(),
-        interruptMs: turn.limits.interruptMs,
-      });
-      void process.destroy('interrupt timed out');
-    });
+    const { interruptMs } = turn.limits;
+    const fail = (failure: InterruptFailure, reason: string): void => {
+      turn.interruptFailed(failure);
+      const { log } = this.#parts.telemetry;
+      log.warn('session_interrupt_failed', { ...this.#names(), ...failure, interruptMs });
+      void process.destroy(reason);
+    };
+    const deadline = after(interruptMs, () =>
+      fail(
+        { error: `not over within ${interruptMs} ms`, errorType: 'Timeout' },
+        'interrupt timed out',
+      ),
+    );
     this.#setActivity({ name: 'interrupting', turn, deadline }, cause.code);
     process.interrupt().catch((error: unknown) => {
-      this.#parts.telemetry.log.warn('session_pool_interrupt_ongoing_failed', {
-        ...this.#names(),
-        error: errorText(error),
-        errorType: error instanceof Error ? error.name : typeof error,
-      });
-      void process.destroy('interrupt failed');
+      const errorType = error instanceof Error ? error.name : typeof error;
+      fail({ error: errorText(error), errorType }, 'interrupt failed');
     });
   }
 
@@ -545,13 +569,12 @@ export class SessionClient {
     else if (interrupts) log.warn('session_pool_interrupting_ongoing_timeout', fields);
     void this.#stopTurn(turn, limitCause(phase, turn.limits)).then(() => {
       if (!interrupts) return;
-      const needed = turn.end?.reason === 'failed';
-      log.debug(
-        needed
-          ? 'session_pool_interrupted_ongoing_timeout'
-          : 'session_pool_interrupt_ongoing_not_needed',
-        fields,
-      );
+      const { interruptFailure: failure } = turn;
+      if (failure !== undefined)
+        log.warn('session_pool_interrupt_ongoing_failed', { ...fields, ...failure });
+      else if (turn.end?.reason === 'failed')
+        log.debug('session_pool_interrupted_ongoing_timeout', fields);
+      else log.debug('session_pool_interrupt_ongoing_not_needed', fields);
     });
   }
 

@@ -26,17 +26,20 @@ export interface TurnRun {
 export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   const { turn, attachment, journal } = run;
   const { process } = attachment.connection;
-  const model = turn.model ?? journal.row.options.model;
+  const model = turn.model ?? turn.agentOptions.model;
   const prompt = {
     promptId: turn.promptId,
     content: turn.content,
     ...(model !== undefined && { model }),
   };
   turn.delivered();
+  let lost = false;
   for await (const output of process.prompt(prompt)) {
     turn.observe(output);
     if (output.kind === 'ended')
       return { end: output.end, usable: output.processUsable && process.alive };
+    // What can't be kept must not be shown either, nor what comes after it: the rest is read and dropped.
+    if (lost) continue;
     if (output.kind === 'preview') {
       journal.log.preview(turn.id, output.preview);
       continue;
@@ -44,7 +47,7 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
     try {
       await keep(run, output);
     } catch (error) {
-      // What can't be kept must not be shown either: the turn is stopped, and the rest of its output is read and dropped.
+      lost = true;
       run.stop(asRoundhouseError(error, 'storage_failed'));
     }
   }
@@ -64,6 +67,6 @@ async function keep(run: TurnRun, output: AgentOutput): Promise<void> {
     await journal.append([{ turnId: turn.id, body: output.body, detail }]);
   } else if (output.kind === 'transcript_stale') {
     telemetry.log.warn('session_transcript_stale', { id: journal.row.id, error: output.error });
-    await journal.patch({ staleTranscriptFolder: attachment.connection.processFolder });
+    await journal.noteStaleTranscript(attachment.connection.processFolder);
   }
 }

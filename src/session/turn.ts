@@ -23,6 +23,12 @@ export interface TurnParts {
   readonly recovered?: { readonly turnId: string; readonly number: number };
 }
 
+/** Why an interrupt did not bring a turn to its end, so that its process had to be destroyed. */
+export interface InterruptFailure {
+  readonly error: string;
+  readonly errorType: string;
+}
+
 /** The limit of each phase that has one of its own; `starting` is bounded where processes are started. */
 function limitOf(phase: TurnPhase, limits: TurnLimits): number | undefined {
   switch (phase) {
@@ -63,7 +69,8 @@ export class Turn {
   readonly #telemetry: Telemetry;
   readonly #onLimit: (turn: Turn, phase: TurnPhase) => void;
   readonly #settle: (end: TurnEnd) => void;
-  readonly #runningTools = new Set<string>();
+  /** Since when each runs, waits for a client left out. */
+  readonly #runningTools = new Map<string, number>();
   readonly #awaitedAnswers = new Set<string>();
   #phase: TurnPhase = 'queued';
   #phaseSinceMs = monotonicMs();
@@ -74,6 +81,7 @@ export class Turn {
   #firstTextSeen = false;
   #retryingMs = 0;
   #cause: StopCause | undefined;
+  #interruptFailure: InterruptFailure | undefined;
   #number: number | undefined;
   #end: TurnEnd | undefined;
 
@@ -103,6 +111,15 @@ export class Turn {
 
   get cause(): StopCause | undefined {
     return this.#cause;
+  }
+
+  get interruptFailure(): InterruptFailure | undefined {
+    return this.#interruptFailure;
+  }
+
+  /** Notes that the interrupt failed; the first failure counts. */
+  interruptFailed(failure: InterruptFailure): void {
+    this.#interruptFailure ??= failure;
   }
 
   get end(): TurnEnd | undefined {
@@ -150,7 +167,7 @@ export class Turn {
         else this.#progress();
         return;
       case 'tool_started':
-        this.#runningTools.add(output.toolUseId);
+        this.#runningTools.set(output.toolUseId, monotonicMs());
         this.#enterByWork();
         return;
       case 'tool_finished':
@@ -163,6 +180,7 @@ export class Turn {
         return;
       case 'answer_given':
         this.#awaitedAnswers.delete(output.requestId);
+        for (const id of this.#runningTools.keys()) this.#runningTools.set(id, monotonicMs());
         this.#enterByWork();
         return;
       case 'activity':
@@ -237,9 +255,19 @@ export class Turn {
     const limit = limitOf(this.#phase, this.limits);
     if (limit === undefined || this.#cause !== undefined) return undefined;
     const used = this.#phase === 'retrying' ? this.#retryingMs : 0;
-    // Only silence is counted from the last progress; the other limits are for the whole phase.
-    const since = this.#phase === 'streaming' ? this.#lastProgressMs : this.#phaseSinceMs;
-    return limit - used - (monotonicMs() - since);
+    return limit - used - (monotonicMs() - this.#limitSinceMs());
+  }
+
+  /** Silence is counted from the last progress, a tool from its own start; the other limits are for the whole phase. */
+  #limitSinceMs(): number {
+    if (this.#phase === 'streaming') return this.#lastProgressMs;
+    if (this.#phase === 'tool') return Math.min(...this.#runningTools.values());
+    return this.#phaseSinceMs;
+  }
+
+  get #turnOverdue(): boolean {
+    const { turnMs } = this.limits;
+    return this.#deliveredAtMs !== undefined && monotonicMs() - this.#deliveredAtMs >= turnMs;
   }
 
   #arm(): void {
@@ -270,8 +298,10 @@ export class Turn {
 
   /** For a look from outside (S7): acts at once if a limit has passed unnoticed. True when it had. */
   checkLimit(): boolean {
-    if (!this.overdue) return false;
-    this.#limitReached(this.#phase);
+    if (this.#cause !== undefined || this.#end !== undefined) return false;
+    if (this.overdue) this.#limitReached(this.#phase);
+    else if (this.#turnOverdue) this.#limitReached('ended');
+    else return false;
     return true;
   }
 }

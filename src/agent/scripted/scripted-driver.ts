@@ -10,6 +10,8 @@ export interface ScriptedDriverOptions {
   readonly script?: Script;
   /** How long a start takes, in milliseconds. Default 0. */
   readonly startMs?: number;
+  /** How long a process takes to be gone once it ends, in milliseconds. Default 0. */
+  readonly exitMs?: number;
   /** Called at each start; what it throws fails the start. `attempt` counts all starts from 1. */
   readonly onStart?: (spec: AgentSpec, attempt: number) => void | Promise<void>;
 }
@@ -31,6 +33,7 @@ export class ScriptedDriver implements AgentDriver {
     return this.#processes;
   }
 
+  /** Those that take prompts. */
   get alive(): readonly ScriptedProcess[] {
     return this.#processes.filter((process) => process.alive);
   }
@@ -54,7 +57,8 @@ export class ScriptedDriver implements AgentDriver {
     const earlier = entries.flatMap((entry) =>
       entry.type === 'user' && typeof entry['text'] === 'string' ? [entry['text']] : [],
     );
-    const process = new ScriptedProcess(spec, this.#options.script ?? echoScript, earlier);
+    const { script = echoScript, exitMs = 0 } = this.#options;
+    const process = new ScriptedProcess(spec, script, earlier, exitMs);
     this.#processes.push(process);
     return process;
   }

@@ -18,7 +18,7 @@ import {
   type Usage,
 } from '../../events/record.ts';
 import { wallClockIso } from '../../time/clock.ts';
-import { sleep } from '../../time/timers.ts';
+import { after, sleep } from '../../time/timers.ts';
 
 const DEFAULT_MODEL = 'scripted-1';
 
@@ -42,23 +42,32 @@ export class ScriptedProcess implements AgentProcess {
   readonly spec: AgentSpec;
   readonly #script: Script;
   readonly #earlier: string[];
+  readonly #exitMs: number;
   readonly #settleExit: (exit: AgentExit) => void;
   #exit: AgentExit | undefined;
+  #gone = false;
   #model: string;
   #turns = 0;
   #turn: AbortController | undefined;
   #ignoresInterrupts = false;
   #stale = false;
 
-  constructor(spec: AgentSpec, script: Script, earlier: readonly string[]) {
+  /** `exitMs`: from the end of its life, when it takes no prompt any more, until it is gone. */
+  constructor(spec: AgentSpec, script: Script, earlier: readonly string[], exitMs = 0) {
     this.clientId = spec.clientId;
     this.spec = spec;
     this.#script = script;
     this.#earlier = [...earlier];
+    this.#exitMs = exitMs;
     this.#model = spec.options.model ?? DEFAULT_MODEL;
     const exited = Promise.withResolvers<AgentExit>();
     this.exited = exited.promise;
     this.#settleExit = exited.resolve;
+  }
+
+  /** Whether {@link AgentProcess.exited} has settled. */
+  get gone(): boolean {
+    return this.#gone;
   }
 
   get alive(): boolean {
@@ -152,6 +161,12 @@ export class ScriptedProcess implements AgentProcess {
     if (this.#exit !== undefined) return;
     this.#exit = exit;
     this.#turn?.abort(new TurnStopped('exited'));
+    if (this.#exitMs === 0) this.#settleGone(exit);
+    else after(this.#exitMs, () => this.#settleGone(exit), { keepAlive: true });
+  }
+
+  #settleGone(exit: AgentExit): void {
+    this.#gone = true;
     this.#settleExit(exit);
   }
 

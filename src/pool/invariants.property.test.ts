@@ -1,0 +1,36 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { COMMANDS } from '../../test/support/pool-commands.ts';
+import { World } from '../../test/support/pool-world.ts';
+import { startFakeClock } from '../../test/support/fake-clock.ts';
+
+/**
+ * The invariants of the pool (docs/architecture.md), on fake time: whatever is done to a pool, in whatever order, each
+ * session's answers show its own conversation, each turn has one end, numbers have no gaps, and slots are kept.
+ */
+beforeEach(() => startFakeClock());
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const RUNS = Number(process.env['ROUNDHOUSE_PROPERTY_RUNS'] ?? 100);
+
+test('I1 to I8, I10, I11: no order of commands breaks an invariant', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        maxProcesses: fc.integer({ min: 2, max: 3 }),
+        maxSessions: fc.constantFrom(3, 6, 100),
+      }),
+      fc.commands(COMMANDS, { maxCommands: 100, size: 'max' }),
+      async (settings, commands) => {
+        vi.clearAllTimers();
+        const world = new World(settings);
+        await fc.asyncModelRun(() => ({ model: {}, real: world }), commands);
+        await world.finish();
+        expect(world.problems).toEqual([]);
+      },
+    ),
+    { numRuns: RUNS },
+  );
+}, 60_000);

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
+
+test('what is omitted is inherited, what is given wins', () => {
+  const base = { model: 'a', tools: ['Bash'] };
+  expect(mergeOptions(base, undefined)).toBe(base);
+  expect(mergeOptions(base, { model: 'b' })).toEqual({ model: 'b', tools: ['Bash'] });
+  expect(mergeOptions(base, { tools: [] })).toEqual({ model: 'a', tools: [] });
+});
+
+test('the fingerprint leaves out the model, which changes live, and the order of keys, but not that of a list', () => {
+  const options = { maxThinkingTokens: 0, tools: ['A', 'B'] };
+  expect(fingerprint({ ...options, model: 'x' })).toBe(fingerprint({ ...options, model: 'y' }));
+  expect(fingerprint({ tools: ['A', 'B'], maxThinkingTokens: 0 })).toBe(fingerprint(options));
+  expect(fingerprint({ ...options, tools: ['B', 'A'] })).not.toBe(fingerprint(options));
+  expect(fingerprint({})).not.toBe(fingerprint({ tools: [] }));
+});
+
+test('options are the same only if the model is too', () => {
+  expect(sameOptions({ model: 'x', tools: [] }, { tools: [], model: 'x' })).toBe(true);
+  expect(sameOptions({ model: 'x' }, { model: 'y' })).toBe(false);
+  expect(sameOptions({}, { model: 'y' })).toBe(false);
+});

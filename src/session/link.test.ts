@@ -1,0 +1,277 @@
+import { expect, test, vi } from 'vitest';
+import type { ConnectRequest, Connection } from './connector.ts';
+import { SessionLink, type LinkParts } from './link.ts';
+import { ScriptedProcess } from '../agent/scripted/scripted-process.ts';
+import { echoScript } from '../agent/scripted/script.ts';
+import { RoundhouseError } from '../errors.ts';
+import { newClientId } from '../events/ids.ts';
+import { PolicyAnswerer } from '../pool/policy-answerer.ts';
+import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
+import { NO_TELEMETRY } from '../telemetry/telemetry.ts';
+import { sleep } from '../time/timers.ts';
+import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
+
+useFakeClock();
+
+const START_MS = 1_000;
+const EXIT_MS = 500;
+
+interface LinkFixtureOptions {
+  readonly connect?: () => void;
+  readonly parts?: Partial<LinkParts>;
+}
+
+function makeLink(options: LinkFixtureOptions = {}) {
+  const processes: ScriptedProcess[] = [];
+  const starts: number[] = [];
+  const reasons: string[] = [];
+  /** More than one process that is not gone, at any time. */
+  let most = 0;
+  const connect = async (_request: ConnectRequest, signal: AbortSignal): Promise<Connection> => {
+    starts.push(performance.now());
+    try {
+      await sleep(START_MS, signal);
+    } catch (error) {
+      // A process that was on its way has to go first.
+      await sleep(EXIT_MS);
+      throw error;
+    }
+    options.connect?.();
+    const process = scripted();
+    processes.push(process);
+    most = Math.max(most, processes.filter(({ gone }) => !gone).length);
+    return { clientId: process.clientId, process, processFolder: '/processes/p' };
+  };
+  const link = new SessionLink({
+    sessionName: 'a',
+    connector: { connect },
+    request: requestOf,
+    needed: () => false,
+    onChange: (reason) => reasons.push(reason),
+    isTurnRunning: () => false,
+    onFailure: () => {},
+    telemetry: NO_TELEMETRY,
+    ...options.parts,
+  });
+  return { link, processes, starts, reasons, most: () => most };
+}
+
+const store = new MemorySessionStore();
+
+function scripted(): ScriptedProcess {
+  const spec = {
+    agentSessionId: 'id',
+    sessionId: 'sesn_1',
+    resume: false,
+    clientId: newClientId(),
+    workspace: '/w',
+    processFolder: '/processes/p',
+    options: {},
+    transcripts: store.transcripts,
+    answerer: new PolicyAnswerer(),
+  };
+  return new ScriptedProcess(spec, echoScript, [], EXIT_MS);
+}
+
+function requestOf(): ConnectRequest {
+  return {
+    row: {
+      id: 'sesn_1',
+      tenant: 't',
+      name: 'a',
+      agentSessionId: 'id',
+      options: {},
+      workspace: '/w',
+      kind: 'named',
+      staleTranscriptFolder: null,
+      usage: {
+        inputTokens: 0,
+        outputTokens: 0,
+        cacheReadInputTokens: 0,
+        cacheCreationInputTokens: 0,
+        costUsd: 0,
+      },
+      turnCount: 0,
+      createdAt: '',
+      lastActiveAt: '',
+      owner: 'host',
+      epoch: 1,
+    },
+    options: {},
+    startMs: 60_000,
+    transcriptRescued: () => Promise.resolve(),
+    transcriptStale: () => {},
+  };
+}
+
+/** How a promise stands, after everything that needs no time. */
+async function stateOf(promise: Promise<unknown>): Promise<string> {
+  let state = 'pending';
+  promise.then(
+    () => (state = 'done'),
+    (error: unknown) => (state = error instanceof RoundhouseError ? error.code : String(error)),
+  );
+  await settle();
+  return state;
+}
+
+test('any number of callers join one connect', async () => {
+  const { link, starts } = makeLink();
+  const callers = Promise.all([link.ensureAttached(), link.ensureAttached()]);
+  await pass(START_MS);
+  await callers;
+  await link.ensureAttached();
+  expect(starts).toHaveLength(1);
+  expect(link.status).toBe('attached');
+});
+
+test('a new process starts only when the old one is gone, however it went', async () => {
+  const { link, processes, starts, most } = makeLink();
+  void link.ensureAttached();
+  await pass(START_MS);
+  const ways: (() => unknown)[] = [
+    () => link.release('evicted'),
+    () => link.drop('broken', true),
+    () => processes.at(-1)?.die(),
+  ];
+  for (const end of ways) {
+    const before = starts.length;
+    void end();
+    await settle();
+    const again = link.ensureAttached();
+    await pass(EXIT_MS - 1);
+    expect(starts).toHaveLength(before);
+    await pass(1 + START_MS);
+    await again;
+    expect(starts).toHaveLength(before + 1);
+  }
+  expect(most()).toBe(1);
+});
+
+test('a process that died by itself leaves the session in error, one that was taken does not', async () => {
+  const { link, processes } = makeLink();
+  void link.ensureAttached();
+  await pass(START_MS);
+  processes[0]?.die();
+  await pass(EXIT_MS);
+  expect(link.status).toBe('error');
+  // There is nothing to wait for: it had started well.
+  const again = link.ensureAttached();
+  await pass(START_MS);
+  await again;
+  void link.release('evicted');
+  await pass(EXIT_MS);
+  expect(link.status).toBe('disconnected');
+});
+
+test('a caller that leaves cancels its wait only; the last one gives the connect up', async () => {
+  const { link, starts } = makeLink();
+  const [first, second] = [new AbortController(), new AbortController()];
+  const waits = [link.ensureAttached(first.signal), link.ensureAttached(second.signal)];
+  first.abort(new Error('left'));
+  expect(await Promise.all(waits.map(stateOf))).toEqual(['Error: left', 'pending']);
+  expect(link.status).toBe('connecting');
+  second.abort(new Error('left too'));
+  await pass(EXIT_MS);
+  expect(link.status).toBe('disconnected');
+  expect(starts).toHaveLength(1);
+});
+
+test('a connect that a prompt needs is not given up with its last caller', async () => {
+  const { link } = makeLink({ parts: { needed: () => true } });
+  const abort = new AbortController();
+  const wait = link.ensureAttached(abort.signal);
+  abort.abort(new Error('left'));
+  expect(await stateOf(wait)).toBe('Error: left');
+  await pass(START_MS);
+  expect(link.status).toBe('attached');
+});
+
+test('who comes while a connect is being given up gets one of its own', async () => {
+  const { link, starts } = makeLink();
+  const abort = new AbortController();
+  const left = link.ensureAttached(abort.signal);
+  abort.abort(new Error('left'));
+  expect(await stateOf(left)).toBe('Error: left');
+  expect(link.status).toBe('connecting');
+  const staying = link.ensureAttached();
+  await pass(EXIT_MS + START_MS);
+  expect(await stateOf(staying)).toBe('done');
+  expect(starts).toHaveLength(2);
+});
+
+test('failed connects back off: 0.5 s, doubled, at most 30 s, and callers are refused meanwhile', async () => {
+  const onFailure = vi.fn();
+  const { link, starts } = makeLink({
+    connect: () => {
+      throw new RoundhouseError('session_connection_failed', 'no');
+    },
+    parts: { onFailure },
+  });
+  const pauses: number[] = [];
+  for (let failure = 0; failure < 9; failure += 1) {
+    const wait = link.ensureAttached().catch((error: unknown) => error);
+    await pass(START_MS);
+    await wait;
+    const refusal = await link.ensureAttached().catch((error: unknown) => error);
+    if (!(refusal instanceof RoundhouseError)) throw new Error('not refused');
+    pauses.push(refusal.retryAfterSeconds ?? 0);
+    await pass((refusal.retryAfterSeconds ?? 0) * 1_000);
+  }
+  expect(pauses).toEqual([1, 1, 2, 4, 8, 16, 30, 30, 30]);
+  expect(starts).toHaveLength(9);
+  expect(onFailure).toHaveBeenCalledTimes(9);
+});
+
+test('a full pool is no fault of the session: the next caller tries at once', async () => {
+  let full = true;
+  const { link } = makeLink({
+    connect: () => {
+      if (full) throw new RoundhouseError('pool_at_capacity', 'full');
+    },
+  });
+  const refused = link.ensureAttached();
+  refused.catch(() => {});
+  await pass(START_MS);
+  expect(await stateOf(refused)).toBe('pool_at_capacity');
+  expect(link.status).toBe('disconnected');
+  full = false;
+  const again = link.ensureAttached();
+  await pass(START_MS);
+  expect(await stateOf(again)).toBe('done');
+});
+
+test.each(['disconnected', 'connecting', 'attached', 'closing', 'error'] as const)(
+  'an end leaves no process and nothing to attach, from %s',
+  async (from) => {
+    const { link, processes } = makeLink({
+      connect: () => {
+        if (from === 'error') throw new RoundhouseError('session_connection_failed', 'no');
+      },
+    });
+    if (from !== 'disconnected') link.ensureAttached().catch(() => {});
+    if (from === 'attached' || from === 'closing' || from === 'error') await pass(START_MS);
+    if (from === 'closing') void link.release('evicted');
+    await settle();
+    expect(link.status).toBe(from);
+    const reason = new RoundhouseError('draining', 'closing');
+    const ended = Promise.all([link.end(reason), link.end(reason)]);
+    await pass(EXIT_MS);
+    expect(await stateOf(ended)).toBe('done');
+    expect(link.status).toBe('ended');
+    expect(processes.filter(({ gone }) => !gone)).toEqual([]);
+    expect(await stateOf(link.ensureAttached())).toBe('session_ended');
+  },
+);
+
+test('a process that is dying at rest is not taken for one that can be used', async () => {
+  const { link, processes } = makeLink();
+  void link.ensureAttached();
+  await pass(START_MS);
+  processes[0]?.die();
+  const again = link.ensureAttached();
+  expect(await stateOf(again)).toBe('pending');
+  await pass(EXIT_MS + START_MS);
+  expect(await stateOf(again)).toBe('done');
+  expect(processes).toHaveLength(2);
+});
