@@ -28,7 +28,7 @@ export interface OpenSessionPoolOptions {
 export interface OpenedSessionPool {
   readonly pool: SessionPool;
   /** Lets running turns finish for `drainMs` (default `pool.drainMs`), and leaves no process behind. May be called twice. */
-  close(drainMs?: number): Promise<void>;
+  readonly close: (drainMs?: number) => Promise<void>;
 }
 
 /**

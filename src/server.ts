@@ -8,6 +8,20 @@ import { registerGauges } from './pool-gauges.ts';
 import type { Simulator } from './simulator/simulator.ts';
 import type { PrometheusMetrics } from './telemetry/prometheus-metrics.ts';
 import type { Logger } from './telemetry/telemetry.ts';
+import { withinDeadline } from './time/deadline.ts';
+
+/**
+ * How long answers may take to reach their clients after the last turn has ended. Then connections are cut: one on which
+ * nothing was asked yet (clients open them ahead) does not count as idle and would hold the end up for a minute.
+ */
+const LAST_ANSWERS_MS = 1_000;
+
+// What it takes to start a server from a program; the command line uses the same.
+export { loadConfig } from './config/load.ts';
+export type { Config } from './config/schema.ts';
+export { resolveUpstream, type Upstream } from './config/upstream.ts';
+export { createPinoLogger } from './telemetry/pino-logger.ts';
+export { PrometheusMetrics } from './telemetry/prometheus-metrics.ts';
 
 /** What a server gets from outside. */
 export interface ServerDependencies {
@@ -91,7 +105,10 @@ function running({ url, app, composition, simulator, log }: Running): RunningSer
     log.info('server_draining', { reason });
     // The pool first: its readers get their last event before their connections go.
     await composition.close(drainMs);
-    await app.close();
+    const closed = app.close();
+    const { timedOut } = await withinDeadline(closed, LAST_ANSWERS_MS);
+    if (timedOut) app.server.closeAllConnections();
+    await closed;
     await simulator?.close();
     log.info('server_stopped', { reason });
   };
