@@ -4,7 +4,7 @@ import type { SessionPatch } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
 import type { LogItem, Preview } from '../events/preview.ts';
 import { NO_USAGE, type EventRecord, type NewRecord } from '../events/record.ts';
-import { NO_TELEMETRY } from '../telemetry/telemetry.ts';
+import { NO_TELEMETRY, type Metrics } from '../telemetry/telemetry.ts';
 import { settle, useFakeClock } from '../../test/support/fake-clock.ts';
 
 useFakeClock();
@@ -204,6 +204,15 @@ test('a reader that pauses on a page misses nothing and gets nothing twice', asy
   expect(items).toEqual(['r1', 'r2', 'r3']);
 });
 
+test('a reader that names a number which is not there yet gets only what comes after it', async () => {
+  const { log } = makeLog();
+  const reader = follow(log.read({ after: 2 }));
+  await settle();
+  for (const name of ['r1', 'r2', 'r3']) await log.append([record(name)]);
+  await settle();
+  expect(reader.seen).toEqual(['r3']);
+});
+
 test('a reader that joins in the middle of a message is first shown what was written of it', async () => {
   const { log } = makeLog();
   log.preview('turn_1', START);
@@ -268,7 +277,7 @@ test('a reader of one turn gets its items only, and ends with the record that en
 });
 
 test('a reader that does not drain is cut with reader_too_slow, counted, and can come back', async () => {
-  const count = vi.fn();
+  const count = vi.fn<Metrics['count']>();
   const { log } = makeLog({
     tailLimits: { maxItems: 3, maxLagMs: 60_000 },
     telemetry: { ...NO_TELEMETRY, metrics: { ...NO_TELEMETRY.metrics, count } },

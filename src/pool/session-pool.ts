@@ -278,8 +278,9 @@ export class SessionPool {
         await this.#parts.host.removeWorkspace(client.row.workspace);
         deleted = true;
       });
-      // It may have been leaving memory already, with its data.
       if (deleted) return true;
+      // It was leaving memory already: with its data, or another call has deleted it, and what has that name now is new.
+      if ((await this.#parts.store.getSession(client.id)) === undefined) return false;
     }
   }
 

@@ -147,7 +147,7 @@ test('for each waiter one holder is asked to give its slot back, no more', async
 
 test('a reclaim that brought nothing, or failed, is tried again when there is something to take', async () => {
   const outcomes = [Promise.reject(new Error('it would not go')), undefined, Promise.resolve()];
-  const reclaim = vi.fn(() => outcomes.shift());
+  const reclaim = vi.fn<() => Promise<void> | undefined>(() => outcomes.shift());
   const slots = makeSlots({ reclaim });
   const held = await slots.acquire();
   const seen: string[] = [];

@@ -93,13 +93,15 @@ test('an end that the store would not take is told to the readers, and goes befo
   const { journal, failAppends, turns } = await makeJournal();
   const [first, second] = [makeTurn(), makeTurn()];
   await prompted(journal, first);
+  const shown: unknown[] = [];
   const reading = (async () => {
-    for await (const item of journal.log.read({ after: 1 })) expect(item).toBeUndefined();
+    for await (const item of journal.log.read({ after: 1 })) shown.push(item);
   })().catch((error: unknown) => error);
   await settle();
   failAppends(2);
   await journal.appendEnd(first, END, true);
   expect(await reading).toMatchObject({ code: 'storage_failed' });
+  expect(shown).toEqual([]);
   await expect(prompted(journal, second)).rejects.toMatchObject({ code: 'storage_failed' });
   const [written] = await prompted(journal, second);
   expect(written).toMatchObject({ number: 3, type: 'user.message', turnId: second.id });

@@ -201,7 +201,7 @@ test('who comes while a connect is being given up gets one of its own', async ()
 });
 
 test('failed connects back off: 0.5 s, doubled, at most 30 s, and callers are refused meanwhile', async () => {
-  const onFailure = vi.fn();
+  const onFailure = vi.fn<() => void>();
   const { link, starts } = makeLink({
     connect: () => {
       throw new RoundhouseError('session_connection_failed', 'no');

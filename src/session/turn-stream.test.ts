@@ -41,7 +41,7 @@ async function makeStream(whenUnread: WhenUnread) {
     onLimit: () => {},
   });
   await log.append([promptRecord(turn.id, turn.content, {})]);
-  const onAbandoned = vi.fn();
+  const onAbandoned = vi.fn<(turn: Turn) => void>();
   const stream = new TurnStream({
     turn,
     firstNumber: 1,

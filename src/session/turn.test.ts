@@ -5,7 +5,7 @@ import type { TurnPhase } from './stream-handle.ts';
 import { Turn } from './turn.ts';
 import type { AgentOutput } from '../contracts/agent-driver.ts';
 import type { Preview } from '../events/preview.ts';
-import { NO_TELEMETRY } from '../telemetry/telemetry.ts';
+import { NO_TELEMETRY, type Metrics } from '../telemetry/telemetry.ts';
 import { pass, useFakeClock } from '../../test/support/fake-clock.ts';
 
 useFakeClock();
@@ -25,7 +25,7 @@ const LIMITS: TurnLimits = {
 
 function makeTurn(limits: Partial<TurnLimits> = {}) {
   const reached: TurnPhase[] = [];
-  const count = vi.fn();
+  const count = vi.fn<Metrics['count']>();
   const turn = new Turn({
     content: [{ type: 'text', text: 'hello' }],
     model: undefined,

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { settle } from './fake-clock.ts';
 import { KINDS, type World } from './pool-world.ts';
 

@@ -153,8 +153,8 @@ export class ScriptedProcess implements AgentProcess {
   }
 
   /** For tests: the process dies by itself, as by `kill -9`. */
-  die(signal = 'SIGKILL'): void {
-    this.#end({ code: null, signal, stderrTail: '', transcriptStale: this.#stale });
+  die(signal = 'SIGKILL', { transcriptStale = this.#stale } = {}): void {
+    this.#end({ code: null, signal, stderrTail: '', transcriptStale });
   }
 
   #end(exit: AgentExit): void {

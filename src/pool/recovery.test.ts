@@ -1,0 +1,191 @@
+import { expect, test, vi } from 'vitest';
+import type { SessionStore } from '../contracts/session-store.ts';
+import { turnEndOf } from '../events/record.ts';
+import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
+import { CrashableStore } from '../../test/support/crashable-store.ts';
+import { FakeHost } from '../../test/support/fake-host.ts';
+import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
+import { answerOf, ask, collect, makePool, text } from '../../test/support/pool-fixture.ts';
+import { HANGS, scriptOf, worksFor } from '../../test/support/scripts.ts';
+
+useFakeClock();
+
+/** A host that can die, on a store and a machine that stay. */
+function makeLives() {
+  const store = new MemorySessionStore();
+  const host = new FakeHost();
+  const seen: string[] = [];
+  const script = scriptOf({ long: HANGS, slow: worksFor(5_000) });
+  return {
+    store,
+    host,
+    seen,
+    live: ({ maxProcesses = 4, startMs = 0 } = {}) => {
+      const port = new CrashableStore(store);
+      const fixture = makePool({
+        store: port,
+        host,
+        pool: { maxProcesses },
+        driver: {
+          ...(startMs > 0 && { startMs }),
+          script: (context) => {
+            seen.push(context.text);
+            return script(context);
+          },
+        },
+      });
+      const crash = (): void => {
+        port.crash();
+        vi.clearAllTimers();
+      };
+      return { ...fixture, crash };
+    },
+  };
+}
+
+async function endsOf(store: SessionStore, name: string): Promise<string[]> {
+  const row = await store.findSession('default', name);
+  const records = await store.readEvents(row?.id ?? '', 0, 1_000);
+  return records.flatMap((record) => {
+    const end = turnEndOf(record);
+    return end === undefined ? [] : [end.error?.code ?? end.reason];
+  });
+}
+
+test('a turn that ran when the host died gets interrupted_by_crash once, also over two restarts, and never runs again', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await (await first.pool.getSessionClient('a')).prompt(text('long'));
+  await settle();
+  first.crash();
+  const second = lives.live();
+  expect(await second.pool.recover()).toMatchObject({ turnsEnded: 1, prompts: [] });
+  second.pool.resumePrompts();
+  await pass(1_000);
+  second.crash();
+  const third = lives.live();
+  expect(await third.pool.recover()).toMatchObject({ turnsEnded: 0, prompts: [] });
+  expect(await endsOf(lives.store, 'a')).toEqual(['interrupted_by_crash']);
+  expect(lives.seen).toEqual(['long']);
+  expect(await ask(third, 'a', 'next')).toBe('You said: next. Before: long.');
+});
+
+test('a host that dies in the middle of a recovery leaves the rest to the next one', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  for (const name of ['a', 'b'])
+    await (await first.pool.getSessionClient(name)).prompt(text('long'));
+  await settle();
+  first.crash();
+  const second = lives.live();
+  const append = second.store.append.bind(second.store);
+  vi.spyOn(second.store, 'append').mockImplementationOnce(async (...call) => {
+    await append(...call);
+    second.crash();
+  });
+  void second.pool.recover();
+  await settle();
+  expect(await lives.live().pool.recover()).toMatchObject({ turnsEnded: 1 });
+  expect(await endsOf(lives.store, 'a')).toEqual(['interrupted_by_crash']);
+  expect(await endsOf(lives.store, 'b')).toEqual(['interrupted_by_crash']);
+});
+
+test('prompts that were accepted and never delivered run after the start, in their order, with their model', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  const client = await first.pool.getSessionClient('a');
+  await client.prompt(text('long'));
+  await client.prompt(text('b'), { model: 'other' });
+  await client.prompt(text('c'));
+  await settle();
+  first.crash();
+  const second = lives.live();
+  const { prompts } = await second.pool.recover();
+  expect(prompts.map(({ prompt }) => prompt.detail.prompt)).toEqual([{ model: 'other' }, {}]);
+  second.pool.resumePrompts();
+  await settle();
+  expect(lives.seen).toEqual(['long', 'b', 'c']);
+  expect(await endsOf(lives.store, 'a')).toEqual([
+    'interrupted_by_crash',
+    'completed',
+    'completed',
+  ]);
+  const records = await second.pool.readEvents('default', 'a', { after: 0, limit: 100 });
+  const answers = records.map((record) => answerOf([{ record }])).filter((answer) => answer !== '');
+  expect(answers.at(-1)).toBe('You said: c. Before: long | b.');
+});
+
+test('a recovered prompt can be followed from its beginning, like any other', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  const client = await first.pool.getSessionClient('a');
+  await client.disconnect('test');
+  const handle = await client.prompt(text('slow'));
+  first.crash();
+  const second = lives.live();
+  await second.pool.recover();
+  second.pool.resumePrompts();
+  await pass(1_000);
+  const again = await second.pool.getSessionClient('a');
+  expect(again.phase).toBe('awaiting-first-token');
+  const reading = collect(again.read({ after: handle.firstNumber - 1 }));
+  await pass(4_000);
+  await second.pool.close();
+  await reading.catch(() => undefined);
+  expect(await endsOf(lives.store, 'a')).toEqual(['completed']);
+});
+
+test('a long turn of one session does not keep the recovered prompts of others from running', async () => {
+  const lives = makeLives();
+  const first = lives.live({ startMs: 100 });
+  const getting = ['long', 'b1', 'c1'].map((name) => first.pool.getSessionClient(name));
+  await pass(200);
+  const clients = await Promise.all(getting);
+  for (const client of clients) await client.disconnect('test');
+  await Promise.all(clients.map((client) => client.prompt(text(client.name))));
+  first.crash();
+  const second = lives.live();
+  const { prompts } = await second.pool.recover();
+  expect(prompts).toHaveLength(3);
+  second.pool.resumePrompts();
+  await pass(1_000);
+  expect(lives.seen.toSorted()).toEqual(['b1', 'c1', 'long']);
+});
+
+test('one-shot sessions go with all they have; named ones stay', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await first.pool.getSessionClient('once', { kind: 'one_shot' });
+  await ask(first, 'a', 'one');
+  first.crash();
+  const second = lives.live();
+  expect(await second.pool.recover()).toMatchObject({ oneShotsRemoved: 1, foldersRemoved: 2 });
+  expect(await lives.store.findSession('default', 'once')).toBeUndefined();
+  expect(lives.host.workspaces.size).toBe(1);
+  expect(lives.host.folders.size).toBe(0);
+  expect(await ask(second, 'a', 'two')).toBe('You said: two. Before: one.');
+});
+
+test('a shutdown during the recovery keeps the prompts that have not run, for the next start', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  for (const name of ['a', 'b', 'c', 'd']) {
+    const client = await first.pool.getSessionClient(name);
+    await client.prompt(text('long'));
+    await client.prompt(text(`${name}1`));
+  }
+  await settle();
+  first.crash();
+  const second = lives.live({ maxProcesses: 2 });
+  await second.pool.recover();
+  second.pool.resumePrompts();
+  await second.pool.close();
+  expect(second.driver.alive).toEqual([]);
+  const third = lives.live();
+  const { prompts } = await third.pool.recover();
+  third.pool.resumePrompts();
+  await settle();
+  expect(prompts.length).toBeGreaterThan(0);
+  for (const name of ['a', 'b', 'c', 'd'])
+    expect(lives.seen.filter((prompt) => prompt === `${name}1`)).toHaveLength(1);
+});
