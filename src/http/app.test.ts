@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { TurnItems } from '../dialects/testing/log-items.ts';
 import { RoundhouseError } from '../errors.ts';
 import { assertBindAllowed, createAuthenticator, hashKey } from './auth.ts';
@@ -252,6 +252,30 @@ describe('sessions', () => {
     expect((await app.inject(bad)).statusCode).toBe(400);
     const unknown = { url: '/sessions/nobody/events', headers: accept };
     expect((await app.inject(unknown)).statusCode).toBe(404);
+  });
+
+  test('log no error for a reader that left before it was let in', async () => {
+    const { app, pool, logged } = testApp();
+    const left = Promise.withResolvers<void>();
+    const client = new AbortController();
+    vi.spyOn(pool, 'followEvents').mockImplementation(
+      (_tenant, _name, { signal }) =>
+        new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => {
+            left.resolve();
+            reject(signal.reason);
+          });
+          client.abort();
+        }),
+    );
+    const url = await app.listen({ port: 0 });
+    const headers = { accept: 'text/event-stream' };
+    await expect(
+      fetch(`${url}/sessions/demo/events`, { headers, signal: client.signal }),
+    ).rejects.toThrow('aborted');
+    await left.promise;
+    await app.close();
+    expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   test('tell a reader that was cut off', async () => {

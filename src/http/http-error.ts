@@ -5,6 +5,9 @@ import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 /** Seconds until a retry, where the error itself names none. */
 const DEFAULT_RETRY_AFTER_SECONDS = 1;
 
+/** Longest message of an error that is not ours. */
+const MAX_FOREIGN_CHARS = 300;
+
 /** An error ready to be sent. */
 export interface HttpFailure {
   readonly status: number;
@@ -64,7 +67,9 @@ function ofFastify(thrown: unknown): { error: RoundhouseError; status: number } 
     };
   }
   if (typeof statusCode !== 'number' || statusCode < 400 || statusCode > 499) return undefined;
-  const error = new RoundhouseError('invalid_request', thrown.message, { cause: thrown });
+  // It may quote the request at any length.
+  const message = thrown.message.slice(0, MAX_FOREIGN_CHARS);
+  const error = new RoundhouseError('invalid_request', message, { cause: thrown });
   return { error, status: statusCode };
 }
 

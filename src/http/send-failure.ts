@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorText } from '../errors.ts';
 import type { Logger } from '../telemetry/telemetry.ts';
+import { discardBody } from './discard-body.ts';
 import { httpFailure } from './http-error.ts';
 
 /** Answers with an error in Anthropic's shape. What went wrong inside is logged with the request's id, never sent. */
@@ -20,6 +21,7 @@ export function sendFailure(
       cause: error.cause === undefined ? undefined : causeText(error.cause),
     });
   }
+  if (error.code === 'payload_too_large') discardBody(request, reply);
   void reply.code(status).headers(headers).send(body);
 }
 

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
 
 import { compose } from '../../src/compose.ts';
 import type { AgentOptions } from '../../src/contracts/agent-driver.ts';
@@ -39,9 +38,11 @@ export class RealPool {
   readonly folder: string;
   readonly #close: (drainMs?: number) => Promise<void>;
 
-  private constructor(parts: Pick<RealPool, 'pool' | 'simulator' | 'log' | 'folder'> & {
-    close: (drainMs?: number) => Promise<void>;
-  }) {
+  private constructor(
+    parts: Pick<RealPool, 'pool' | 'simulator' | 'log' | 'folder'> & {
+      close: (drainMs?: number) => Promise<void>;
+    },
+  ) {
     this.pool = parts.pool;
     this.simulator = parts.simulator;
     this.log = parts.log;
@@ -53,7 +54,7 @@ export class RealPool {
     const folder = await mkdtemp(join(tmpdir(), 'rh-pool-'));
     const simulator = await startSimulator();
     const log = new LogLines();
-    const { pool, close } = await compose({
+    const composition = await compose({
       dataDir: folder,
       pool: {
         ...poolOptionsSchema.parse({}),
@@ -66,6 +67,8 @@ export class RealPool {
       agent: { executable: options.executable, maxRetries: 1 },
       ...(options.agent !== undefined && { defaultAgent: options.agent }),
     });
+    const { pool } = composition;
+    const close = (drainMs?: number): Promise<void> => composition.close(drainMs);
     return new RealPool({ pool, simulator, log, folder, close });
   }
 
@@ -105,7 +108,8 @@ export class RealPool {
   /** Closes the pool; after that, at that moment, no process of it lives. */
   async close(drainMs = 0): Promise<void> {
     await this.#close(drainMs);
-    expect(this.processes()).toEqual([]);
+    const left = this.processes();
+    if (left.length > 0) throw new Error(`Still alive: ${JSON.stringify(left, null, 1)}`);
   }
 
   async end(): Promise<void> {

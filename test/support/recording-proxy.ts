@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import { pipeline } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -13,7 +18,7 @@ export interface RecordingProxy {
 
 export async function startRecordingProxy(upstream: string): Promise<RecordingProxy> {
   const bodies: string[] = [];
-  const server = createServer(async (request, response) => {
+  const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request);
     if (request.url?.startsWith('/v1/messages') === true) bodies.push(body);
     const { host: _, ...headers } = request.headers;
@@ -29,6 +34,9 @@ export async function startRecordingProxy(upstream: string): Promise<RecordingPr
     forwarded.on('error', () => response.destroy());
     response.on('close', () => forwarded.destroy());
     forwarded.end(body);
+  };
+  const server = createServer((request, response) => {
+    forward(request, response).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -215,7 +215,11 @@ export class ServerFixture {
     const child = spawn(
       process.execPath,
       [
-        ...[BIN, 'serve', '--port', '0', '--log-level', 'debug', '--data-dir', this.dataDir],
+        BIN,
+        'serve',
+        '--port=0',
+        '--log-level=debug',
+        `--data-dir=${this.dataDir}`,
         ...(config === undefined ? [] : ['--config', join(this.root, 'config.yaml')]),
         ...args,
       ],

@@ -57,7 +57,14 @@ async function follow(
   after: number,
 ): Promise<FastifyReply> {
   const signal = clientGoneSignal(reply.raw);
-  const items = await pool.followEvents(request.tenant, name, { after, signal });
+  let items: AsyncIterable<LogItem>;
+  try {
+    items = await pool.followEvents(request.tenant, name, { after, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    // Gone while the session came into memory: nobody is there to be answered, and Fastify must not try.
+    return reply.hijack();
+  }
   reply.hijack();
   const writer = new SseWriter(reply.raw, {
     headers: reply.getHeaders(),
