@@ -31,6 +31,12 @@ export function registerGauges(metrics: PrometheusMetrics, { pool, host }: Compo
     () => pool.stats().processSlots.waiting,
   );
   metrics.gauge('roundhouse_queued_turns', 'Prompts that wait.', () => pool.stats().queuedTurns);
+  metrics.gauge(
+    'roundhouse_spares',
+    'Processes prepared for sessions to come, by state.',
+    () => byLabel('state', pool.stats().spares),
+    ['state'],
+  );
   metrics.gauge('roundhouse_readers', 'Readers that follow sessions.', () => pool.stats().readers);
   metrics.gauge('roundhouse_processes_alive', 'Agent processes of this server that live.', () =>
     host.countOwned(),

@@ -37,6 +37,8 @@ export interface AgentSpec {
   readonly options: AgentOptions;
   readonly transcripts: TranscriptStore;
   readonly answerer: Answerer;
+  /** The process is prepared ahead of its session: the driver may spend time on making its first answer faster. */
+  readonly ahead?: boolean;
 }
 
 /** One prompt, ready to be written. */
@@ -86,6 +88,8 @@ export interface AgentCapabilities {
 export interface AgentDriver {
   readonly name: string;
   readonly capabilities: AgentCapabilities;
+  /** Tells what would be started now: another text than before means a newer agent, and processes started before are old. */
+  generation(): Promise<string>;
   /**
    * Starts a process and waits until it can take a prompt. Aborting `signal` ends the start, and the process, at once.
    * A start that fails leaves no process behind.

@@ -44,6 +44,8 @@ export interface Host {
   countOwned(): Promise<number>;
   /** Resident memory of a process in bytes (proportional share where the system tells it); undefined when it is gone. */
   memoryBytes(pid: number): Promise<number | undefined>;
+  /** Memory that is free for more processes, in bytes: the machine's or the cgroup's, whichever is smaller. */
+  memoryAvailableBytes(): Promise<number>;
   /** Memory that processes may use here, in bytes: the machine's or the cgroup's, whichever is smaller. */
   memoryLimitBytes(): Promise<number>;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { OwnedProcess, ProcessTable } from './process-table.ts';
 import { PROCESS_MARK } from '../contracts/host.ts';
-import { readLinuxMemoryLimit } from './memory-limit.ts';
+import { readLinuxMemoryAvailable, readLinuxMemoryLimit } from './memory-limit.ts';
 
 /** Places of fields in `/proc/<pid>/stat`, counted from the first one after the command name (proc(5) calls it 3). */
 const STATE = 0;
@@ -48,6 +48,7 @@ export function linuxProcessTable(root = '/'): ProcessTable {
       const status = await readIfThere(join(proc, String(pid), 'status'));
       return status === undefined ? undefined : kilobytes(status, 'VmRSS');
     },
+    memoryAvailableBytes: () => readLinuxMemoryAvailable(root),
     memoryLimitBytes: () => readLinuxMemoryLimit(root),
   };
 }

@@ -120,6 +120,10 @@ export class LocalHost implements Host {
     return this.#table.memoryBytes(pid);
   }
 
+  memoryAvailableBytes(): Promise<number> {
+    return this.#table.memoryAvailableBytes();
+  }
+
   memoryLimitBytes(): Promise<number> {
     return this.#table.memoryLimitBytes();
   }

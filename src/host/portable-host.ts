@@ -37,6 +37,7 @@ export function psProcessTable(): ProcessTable {
       const kilobytes = await output('ps', ['-o', 'rss=', '-p', String(pid)]);
       return kilobytes === undefined ? undefined : Number(kilobytes.trim()) * 1024;
     },
+    memoryAvailableBytes: () => Promise.resolve(process.availableMemory()),
     memoryLimitBytes: () => {
       const constrained = process.constrainedMemory();
       return Promise.resolve(constrained > 0 ? Math.min(constrained, totalmem()) : totalmem());

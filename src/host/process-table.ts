@@ -22,6 +22,8 @@ export interface ProcessTable {
   ): Promise<OwnedProcess[]>;
   /** Resident memory in bytes; undefined when the process is gone. */
   memoryBytes(pid: number): Promise<number | undefined>;
+  /** Memory that is free for more processes, in bytes. */
+  memoryAvailableBytes(): Promise<number>;
   /** Memory that processes may use here, in bytes. */
   memoryLimitBytes(): Promise<number>;
 }

@@ -51,6 +51,45 @@ export const poolOptionsSchema = z
       .max(1_000)
       .default(16)
       .describe('Prompts that may queue on one session behind the running one. Prompts, 0..1000.'),
+    spares: z
+      .strictObject({
+        max: z
+          .number()
+          .int()
+          .min(0)
+          .max(64)
+          .default(2)
+          .describe(
+            'Processes that are started ahead of new sessions, at most; as many as the rate of new sessions asks for, and never one that takes a slot from anybody. 0 switches them off. Processes, 0..64.',
+          ),
+        idleMs: z
+          .number()
+          .int()
+          .min(1_000)
+          .max(86_400_000)
+          .default(300_000)
+          .describe(
+            'Time without a new session of its configuration after which a prepared process is ended. ms, 1000..86400000.',
+          ),
+        maxAgeMs: z
+          .number()
+          .int()
+          .min(10_000)
+          .max(86_400_000)
+          .default(1_800_000)
+          .describe('Age at which a prepared process is replaced. ms, 10000..86400000.'),
+        reserveBytes: z
+          .number()
+          .int()
+          .min(0)
+          .max(1_099_511_627_776)
+          .default(536_870_912)
+          .describe(
+            'Memory that must stay free, besides what one process needs, for another one to be prepared. Bytes, 0..1099511627776.',
+          ),
+      })
+      .prefault({})
+      .describe('Processes that are started ahead of new sessions.'),
     connectionRecovery: z
       .boolean()
       .default(true)

@@ -1,11 +1,13 @@
-import type { Slots } from './slots.ts';
+import type { Slot, Slots } from './slots.ts';
+import type { Spare } from './spares.ts';
+import { StartBreaker } from './start-breaker.ts';
 import type { AgentDriver, AgentOptions, AgentProcess } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
-import { newClientId } from '../events/ids.ts';
-import { mergeOptions } from '../session/agent-options.ts';
+import { newAgentSessionId, newClientId, newSessionId } from '../events/ids.ts';
+import { fingerprint, mergeOptions } from '../session/agent-options.ts';
 import type { ConnectRequest, Connection, Connector } from '../session/connector.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { monotonicMs } from '../time/clock.ts';
@@ -35,16 +37,27 @@ export interface ProcessStarterParts {
   readonly telemetry: Telemetry;
 }
 
+/** What a process is started for. */
+interface Launch {
+  readonly sessionId: string;
+  readonly agentSessionId: string;
+  readonly workspace: string;
+  readonly options: AgentOptions;
+  readonly resume: boolean;
+  readonly ahead?: boolean;
+}
+
 /** Gives sessions their processes. The slot of a process goes back when the process, and all it started, is gone. */
 export class ProcessStarter implements Connector {
   readonly #parts: ProcessStarterParts;
+  readonly #breaker = new StartBreaker();
 
   constructor(parts: ProcessStarterParts) {
     this.#parts = parts;
   }
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
-    const slot = await this.#parts.slots.acquire(signal);
+    const slot = await this.#parts.slots.acquire({ signal, tenant: request.row.tenant });
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;
@@ -65,11 +78,49 @@ export class ProcessStarter implements Connector {
     }
   }
 
+  /**
+   * Starts a process for a session that does not exist yet, if that makes nobody wait: undefined when no slot is free, or
+   * no room to start in besides one for somebody who comes now.
+   */
+  prepare(options: AgentOptions): Promise<Spare> | undefined {
+    const { slots, starts } = this.#parts;
+    const slot = slots.tryAcquire();
+    const start = slot && starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
+    if (slot !== undefined && start === undefined) slot.release();
+    if (slot === undefined || start === undefined) return undefined;
+    return this.#prepare(options, slot).finally(() => start.release());
+  }
+
+  async #prepare(options: AgentOptions, slot: Slot): Promise<Spare> {
+    const { host, driver } = this.#parts;
+    const sessionId = newSessionId();
+    const agentSessionId = newAgentSessionId();
+    try {
+      const generation = await driver.generation();
+      const workspace = await host.createWorkspace(sessionId);
+      try {
+        const connection = await this.#launch(
+          { sessionId, agentSessionId, workspace, options, resume: false, ahead: true },
+          new AbortController().signal,
+        );
+        void connection.process.exited.then(() => slot.release());
+        const readyAtMs = monotonicMs();
+        return { sessionId, agentSessionId, workspace, connection, generation, readyAtMs };
+      } catch (error) {
+        await host.removeWorkspace(workspace);
+        throw error;
+      }
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
+  }
+
   async #startWithin(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
     await this.#rescue(request);
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
-      const start = await this.#parts.starts.acquire(signal);
+      const start = await this.#parts.starts.acquire({ signal });
       const lapse = after(START_COUNTS_MS, () => start.release());
       try {
         return await this.#start(request, signal);
@@ -95,24 +146,29 @@ export class ProcessStarter implements Connector {
   }
 
   async #start(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const { row, options } = request;
+    const { agentSessionId, workspace } = row;
+    const subpaths = await this.#parts.store.transcripts.listSubpaths(agentSessionId);
+    const resume = subpaths.includes('');
+    return this.#launch({ sessionId: row.id, agentSessionId, workspace, options, resume }, signal);
+  }
+
+  async #launch(launch: Launch, signal: AbortSignal): Promise<Connection> {
     const { driver, host, store, answerer, telemetry, defaultAgent } = this.#parts;
-    const { row } = request;
     const clientId = newClientId();
     const sinceMs = monotonicMs();
-    const resume = (await store.transcripts.listSubpaths(row.agentSessionId)).includes('');
-    const kind = resume ? 'resumed' : 'new';
+    const kind = launch.ahead === true ? 'spare' : launch.resume ? 'resumed' : 'new';
+    const key = fingerprint(launch.options);
+    this.#breaker.check(key);
     const processFolder = await host.createProcessFolder(clientId);
     let process: AgentProcess;
     try {
       process = await driver.start(
         {
-          agentSessionId: row.agentSessionId,
-          sessionId: row.id,
-          resume,
+          ...launch,
           clientId,
-          workspace: row.workspace,
           processFolder,
-          options: mergeOptions(defaultAgent ?? {}, request.options),
+          options: mergeOptions(defaultAgent ?? {}, launch.options),
           transcripts: store.transcripts,
           answerer,
         },
@@ -120,38 +176,29 @@ export class ProcessStarter implements Connector {
       );
     } catch (error) {
       telemetry.metrics.count('roundhouse_process_starts_total', { kind, outcome: 'failed' });
+      if (signal.aborted) this.#breaker.abandoned(key);
+      else this.#breaker.failed(key, asRoundhouseError(error, 'session_connection_failed'));
       await host.forgetProcess(clientId, processFolder);
       throw error;
     }
+    this.#breaker.succeeded(key);
     telemetry.metrics.count('roundhouse_process_starts_total', { kind, outcome: 'ready' });
-    telemetry.metrics.observe('roundhouse_start_seconds', (monotonicMs() - sinceMs) / 1000, {
-      kind,
-    });
-    void this.#followToEnd(process, request, processFolder);
+    const seconds = (monotonicMs() - sinceMs) / 1000;
+    telemetry.metrics.observe('roundhouse_start_seconds', seconds, { kind });
+    void this.#followToEnd(process, launch.sessionId, processFolder);
     return { clientId, process, processFolder };
   }
 
-  async #followToEnd(
-    process: AgentProcess,
-    request: ConnectRequest,
-    processFolder: string,
-  ): Promise<void> {
+  async #followToEnd(process: AgentProcess, id: string, processFolder: string): Promise<void> {
     const { host, telemetry } = this.#parts;
     const exit = await process.exited;
-    // Also when no turn was there to be told: the next process must not start without it.
-    if (exit.transcriptStale) request.transcriptStale(processFolder);
-    telemetry.metrics.count('roundhouse_process_exits_total', {
-      cause: exit.reason ?? exit.signal ?? `code ${exit.code}`,
-    });
+    const cause = exit.reason ?? exit.signal ?? `code ${exit.code}`;
+    telemetry.metrics.count('roundhouse_process_exits_total', { cause });
     try {
       // The folder of a process whose transcript did not reach the store is the only copy: it stays until it is rescued.
       if (!exit.transcriptStale) await host.forgetProcess(process.clientId, processFolder);
     } catch (error) {
-      telemetry.log.warn('process_folder_left', {
-        sessionId: request.row.name,
-        processFolder,
-        error: errorText(error),
-      });
+      telemetry.log.warn('process_folder_left', { id, processFolder, error: errorText(error) });
     }
   }
 

@@ -1,5 +1,6 @@
 import { newAgentSessionId, newSessionId } from '../events/ids.ts';
 import type { Slots, Slot } from './slots.ts';
+import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
@@ -25,7 +26,17 @@ export interface ResidentsParts {
   readonly places: Slots;
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
-  readonly makeClient: (row: SessionRow, lastNumber: number) => SessionClient;
+  /** A process, with ids, that is ready for a new session of these options. */
+  readonly takeSpare: (options: AgentOptions) => Spare | undefined;
+  readonly discardSpare: (spare: Spare) => Promise<void>;
+  readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
+}
+
+/** A session on its way into memory. */
+interface Arriving {
+  readonly row: SessionRow;
+  /** Set when it is new and a prepared process was there. */
+  readonly spare?: Spare;
 }
 
 interface Resident {
@@ -123,7 +134,7 @@ export class Residents {
   #join(
     key: string,
     signal: AbortSignal | undefined,
-    row: () => Promise<SessionRow | undefined>,
+    find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
     // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
     const resident = this.#residents.get(key);
@@ -131,7 +142,7 @@ export class Residents {
       return unlessAborted(Promise.resolve(resident.client), signal);
     let arrival = this.#arrivals.get(key);
     if (arrival === undefined) {
-      arrival = this.#arrive(key, row).finally(() => this.#arrivals.delete(key));
+      arrival = this.#arrive(key, find).finally(() => this.#arrivals.delete(key));
       this.#arrivals.set(key, arrival);
     }
     return unlessAborted(arrival, signal);
@@ -139,20 +150,20 @@ export class Residents {
 
   async #arrive(
     key: string,
-    row: () => Promise<SessionRow | undefined>,
+    find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
     await this.#residents.get(key)?.departure;
     const place = await this.#parts.places.acquire();
     try {
-      const session = await row();
-      if (session === undefined) {
+      const arriving = await find();
+      if (arriving === undefined) {
         place.release();
         return undefined;
       }
-      const client = this.#parts.makeClient(
-        session,
-        await this.#parts.store.lastEventNumber(session.id),
-      );
+      const { row, spare } = arriving;
+      // A new session has no events; whatever fails from here on would leave a prepared process unowned.
+      const lastNumber = spare === undefined ? await this.#parts.store.lastEventNumber(row.id) : 0;
+      const client = this.#parts.makeClient(row, lastNumber, spare);
       this.#residents.set(key, { client, place, departure: undefined });
       return client;
     } catch (error) {
@@ -161,34 +172,48 @@ export class Residents {
     }
   }
 
-  #claim(id: string): Promise<SessionRow> {
-    return this.#parts.store.claimSession(id, this.#parts.owner);
+  async #claim(id: string): Promise<Arriving> {
+    return { row: await this.#parts.store.claimSession(id, this.#parts.owner) };
   }
 
-  async #create(request: NewSessionRequest): Promise<SessionRow> {
-    const { store, host, driver, owner } = this.#parts;
+  async #create(request: NewSessionRequest): Promise<Arriving> {
+    // A history has to be in the transcript before the process starts.
+    const spare = request.history.length === 0 ? this.#parts.takeSpare(request.options) : undefined;
+    if (spare === undefined) return { row: await this.#createCold(request) };
+    try {
+      const { sessionId, agentSessionId, workspace } = spare;
+      return {
+        row: await this.#insert(request, { id: sessionId, agentSessionId, workspace }),
+        spare,
+      };
+    } catch (error) {
+      await this.#parts.discardSpare(spare);
+      throw error;
+    }
+  }
+
+  async #createCold(request: NewSessionRequest): Promise<SessionRow> {
+    const { store, host, driver } = this.#parts;
     const id = newSessionId();
     const agentSessionId = newAgentSessionId();
     const workspace = await host.createWorkspace(id);
     try {
       if (request.history.length > 0)
         await driver.seedTranscript(agentSessionId, request.history, store.transcripts);
-      const { tenant, name, kind, options } = request;
-      return await store.createSession({
-        id,
-        tenant,
-        name,
-        kind,
-        options,
-        agentSessionId,
-        workspace,
-        owner,
-        createdAt: wallClockIso(),
-      });
+      return await this.#insert(request, { id, agentSessionId, workspace });
     } catch (error) {
       await host.removeWorkspace(workspace);
       throw error;
     }
+  }
+
+  #insert(
+    { tenant, name, kind, options }: NewSessionRequest,
+    ids: Pick<SessionRow, 'id' | 'agentSessionId' | 'workspace'>,
+  ): Promise<SessionRow> {
+    const { store, owner } = this.#parts;
+    const createdAt = wallClockIso();
+    return store.createSession({ ...ids, tenant, name, kind, options, owner, createdAt });
   }
 }
 

@@ -1,3 +1,4 @@
+import { FairQueue, type Waiting } from './fair-queue.ts';
 import { RoundhouseError } from '../errors.ts';
 import { monotonicMs } from '../time/clock.ts';
 import { after, type Timer } from '../time/timers.ts';
@@ -16,6 +17,20 @@ export interface SlotsParts {
    */
   readonly reclaim?: () => Promise<void> | undefined;
   readonly onWaited?: (seconds: number) => void;
+  /** The share of a tenant, against 1 of the others, while several wait. Default 1 for all. */
+  readonly weightOf?: (tenant: string) => number;
+  /** Callers of one tenant that may wait. Default: as many as of all together. */
+  readonly maxWaitersOf?: (tenant: string) => number;
+}
+
+/** Who takes a slot. */
+export interface SlotRequest {
+  /** Withdraws the wait. */
+  readonly signal?: AbortSignal | undefined;
+  /** Default `''`, which stands for the host itself. */
+  readonly tenant?: string;
+  /** Higher goes first among the waiters of the same tenant. Default 0. */
+  readonly priority?: number;
 }
 
 /** The right to have one of something that is limited. */
@@ -24,24 +39,26 @@ export interface Slot {
   release(): void;
 }
 
-interface Waiter {
+interface Waiter extends Waiting {
   readonly grant: (slot: Slot) => void;
   readonly refuse: (error: unknown) => void;
 }
 
 /**
- * A limited number of slots and the bounded queue before them. Waiters are served in order; each is given a slot, refused
- * by its deadline, or withdrawn by its signal, and none is forgotten. Nothing here is ever waited for under a lock.
+ * A limited number of slots and the bounded queue before them, fair between tenants ({@link FairQueue}). Each waiter is
+ * given a slot, refused by its deadline, or withdrawn by its signal; none is forgotten. Nothing here is ever waited for
+ * under a lock.
  */
 export class Slots {
   readonly #parts: SlotsParts;
-  readonly #waiters: Waiter[] = [];
+  readonly #waiters: FairQueue<Waiter>;
   #used = 0;
   #reclaiming = 0;
   #refusal: RoundhouseError | undefined;
 
   constructor(parts: SlotsParts) {
     this.#parts = parts;
+    this.#waiters = new FairQueue(parts.weightOf);
   }
 
   get capacity(): number {
@@ -53,19 +70,25 @@ export class Slots {
   }
 
   get waiting(): number {
-    return this.#waiters.length;
+    return this.#waiters.size;
   }
 
   /**
    * Takes a slot, waiting for one if need be. Rejects with `queue_full` at once when too many wait, with
    * `pool_at_capacity` after the longest wait, with the signal's reason, or with what {@link Slots.refuse} was told.
    */
-  acquire(signal?: AbortSignal): Promise<Slot> {
+  acquire(request: SlotRequest = {}): Promise<Slot> {
+    const { signal } = request;
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (this.#used < this.#parts.capacity && this.#waiters.length === 0)
-      return Promise.resolve(this.#take());
-    return this.#wait(signal);
+    const slot = this.tryAcquire();
+    return slot === undefined ? this.#wait(request) : Promise.resolve(slot);
+  }
+
+  /** Takes a slot if that makes nobody wait, and leaves at least `leaving` (default 0) of them free. */
+  tryAcquire(leaving = 0): Slot | undefined {
+    if (this.#refusal !== undefined || this.#waiters.size > 0) return undefined;
+    return this.#used + leaving < this.#parts.capacity ? this.#take() : undefined;
   }
 
   /** Something may have become free to take: a waiter may be served by reclaiming it. */
@@ -76,21 +99,22 @@ export class Slots {
   /** Refuses everybody who waits, and all who come later. */
   refuse(error: RoundhouseError): void {
     this.#refusal ??= error;
-    for (const waiter of this.#waiters.splice(0)) waiter.refuse(this.#refusal);
+    for (const waiter of this.#waiters.clear()) waiter.refuse(this.#refusal);
   }
 
-  #wait(signal: AbortSignal | undefined): Promise<Slot> {
+  #wait({ signal, tenant = '', priority = 0 }: SlotRequest): Promise<Slot> {
     return new Promise((resolve, reject) => {
       const sinceMs = monotonicMs();
       let deadline: Timer | undefined = undefined;
       const leave = (): void => {
         deadline?.cancel();
         signal?.removeEventListener('abort', onAbort);
-        const place = this.#waiters.indexOf(waiter);
-        if (place >= 0) this.#waiters.splice(place, 1);
+        this.#waiters.remove(waiter);
         this.#parts.onWaited?.((monotonicMs() - sinceMs) / 1000);
       };
       const waiter: Waiter = {
+        tenant,
+        priority,
         grant: (slot) => {
           leave();
           resolve(slot);
@@ -101,14 +125,13 @@ export class Slots {
         },
       };
       const onAbort = (): void => waiter.refuse(signal?.reason);
-      this.#waiters.push(waiter);
+      this.#waiters.add(waiter);
       this.#serve();
-      if (!this.#waiters.includes(waiter)) return;
+      if (!this.#waiters.has(waiter)) return;
       // Those for whom a slot is being freed already do not count against the queue.
-      if (this.#waiters.length - this.#reclaiming > this.#parts.maxWaiters) {
-        waiter.refuse(
-          this.#atCapacity('queue_full', `and ${this.#parts.maxWaiters} callers wait already`),
-        );
+      const excess = this.#excess(tenant);
+      if (excess !== undefined) {
+        waiter.refuse(this.#atCapacity('queue_full', excess));
         return;
       }
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -127,13 +150,24 @@ export class Slots {
     });
   }
 
+  /** Why one more may not wait; undefined when it may. */
+  #excess(tenant: string): string | undefined {
+    const { maxWaiters, maxWaitersOf } = this.#parts;
+    if (this.#waiters.size - this.#reclaiming > maxWaiters) {
+      return `and ${maxWaiters} callers wait already`;
+    }
+    const most = maxWaitersOf?.(tenant) ?? maxWaiters;
+    if (this.#waiters.sizeOf(tenant) - this.#reclaiming <= most) return undefined;
+    return `and ${most} callers of this key wait already`;
+  }
+
   #serve(): void {
     while (this.#used < this.#parts.capacity) {
-      const waiter = this.#waiters[0];
+      const waiter = this.#waiters.next();
       if (waiter === undefined) return;
       waiter.grant(this.#take());
     }
-    while (this.#waiters.length > this.#reclaiming) {
+    while (this.#waiters.size > this.#reclaiming) {
       const reclaimed = this.#parts.reclaim?.();
       if (reclaimed === undefined) return;
       this.#reclaiming += 1;

@@ -17,8 +17,6 @@ export interface ConnectRequest {
   readonly startMs: number;
   /** Called when what a stale transcript lacked has been imported, before the start. */
   readonly transcriptRescued: () => Promise<void>;
-  /** Called when the process is gone and its folder holds transcript entries that the store lacks. */
-  readonly transcriptStale: (processFolder: string) => void;
 }
 
 /** Where a session gets processes from: the pool. */

@@ -53,6 +53,8 @@ export interface LinkParts {
   readonly onChange: (reason: string) => void;
   /** A turn that runs sees the end of its process itself, and calls {@link SessionLink.drop}. */
   readonly isTurnRunning: () => boolean;
+  /** The process is gone and its folder holds transcript entries that the store lacks. */
+  readonly transcriptStale: (processFolder: string) => void;
   /** A process would not start. */
   readonly onFailure: () => void;
   readonly telemetry: Telemetry;
@@ -114,6 +116,11 @@ export class SessionLink {
           this.#state satisfies never;
       }
     }
+  }
+
+  /** Takes on a process that was prepared ahead of its session. Only a link that never had one may. */
+  adopt(connection: Connection, options: AgentOptions): void {
+    this.#attach(connection, options);
   }
 
   /** Closes the attached process in good order. Resolves when it is gone; at once when there is none. */
@@ -208,7 +215,11 @@ export class SessionLink {
       turns: 0,
     };
     this.#to({ name: 'attached', attachment }, 'connected');
-    void connection.process.exited.then(() => this.#onExit(attachment));
+    void connection.process.exited.then((exit) => {
+      // Before anything else that waits for the end: the next process must not start without it.
+      if (exit.transcriptStale) this.#parts.transcriptStale(connection.processFolder);
+      this.#onExit(attachment);
+    });
   }
 
   #connectFailed(failure: RoundhouseError, attempts: number): void {

@@ -1,5 +1,5 @@
 import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
-import type { Connector } from './connector.ts';
+import type { Connection, Connector } from './connector.ts';
 import { Journal } from './journal.ts';
 import type { TurnLimits } from './limits.ts';
 import { SessionLink, type Attachment } from './link.ts';
@@ -38,6 +38,8 @@ export interface SessionClientParts {
   readonly connector: Connector;
   readonly limits: TurnLimits;
   readonly maxQueuedTurns: number;
+  /** A process that was prepared for this session before it existed. */
+  readonly spare?: Connection;
   readonly tailLimits?: TailLimits;
   readonly telemetry: Telemetry;
   /** Called after every change of {@link SessionClient.status}, and when the session comes to rest. */
@@ -104,8 +106,8 @@ export class SessionClient {
         options: this.#queue[0]?.agentOptions ?? this.row.options,
         startMs: parts.limits.startMs,
         transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
-        transcriptStale: (folder) => void this.#journal.noteStaleTranscript(folder),
       }),
+      transcriptStale: (folder) => void this.#journal.noteStaleTranscript(folder),
       needed: () => this.#queue.length > 0,
       isTurnRunning: () => this.#runningTurn !== undefined,
       onFailure: () => {
@@ -114,6 +116,7 @@ export class SessionClient {
       onChange: (reason) => this.#onLinkChange(reason),
       telemetry: parts.telemetry,
     });
+    if (parts.spare !== undefined) this.#link.adopt(parts.spare, this.row.options);
   }
 
   /** Our id of the session, `sesn_…`. */

@@ -21,6 +21,7 @@ interface Transition {
 export const TRANSITIONS: Readonly<Record<SessionStatus, readonly Transition[]>> = {
   disconnected: [
     { to: 'connecting', when: 'somebody asks for the session, or a prompt waits' },
+    { to: 'idle', when: 'the session is new and takes a prepared process' },
     { to: 'ended', when: 'the session is deleted or leaves memory' },
   ],
   connecting: [

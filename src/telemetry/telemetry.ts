@@ -35,6 +35,14 @@ export const COUNTERS = {
     help: 'Processes taken from idle sessions, by reason.',
     labels: ['reason'],
   },
+  roundhouse_spares_total: {
+    help: 'New sessions that found a prepared process or did not, by outcome (hit, miss) and reason.',
+    labels: ['outcome', 'reason'],
+  },
+  roundhouse_spares_wasted_total: {
+    help: 'Prepared processes that ended unused, by reason.',
+    labels: ['reason'],
+  },
   roundhouse_refusals_total: {
     help: 'Calls refused by the pool, by error code.',
     labels: ['code'],

@@ -5,6 +5,7 @@ export class FakeHost implements Host {
   readonly spawnPrefix = [];
   readonly folders = new Set<string>();
   readonly workspaces = new Set<string>();
+  freeBytes = 8 * 2 ** 30;
 
   createProcessFolder(clientId: string): Promise<string> {
     const folder = `/processes/${clientId}`;
@@ -53,6 +54,10 @@ export class FakeHost implements Host {
 
   memoryBytes(): Promise<number | undefined> {
     return Promise.resolve(undefined);
+  }
+
+  memoryAvailableBytes(): Promise<number> {
+    return Promise.resolve(this.freeBytes);
   }
 
   memoryLimitBytes(): Promise<number> {

@@ -12,6 +12,8 @@ export interface ScriptedDriverOptions {
   readonly startMs?: number;
   /** How long a process takes to be gone once it ends, in milliseconds. Default 0. */
   readonly exitMs?: number;
+  /** What the driver says its generation is. Default: always the same. */
+  readonly generation?: () => string;
   /** Called at each start; what it throws fails the start. `attempt` counts all starts from 1. */
   readonly onStart?: (spec: AgentSpec, attempt: number) => void | Promise<void>;
 }
@@ -61,6 +63,10 @@ export class ScriptedDriver implements AgentDriver {
     const process = new ScriptedProcess(spec, script, earlier, exitMs);
     this.#processes.push(process);
     return process;
+  }
+
+  generation(): Promise<string> {
+    return Promise.resolve(this.#options.generation?.() ?? '1');
   }
 
   async rescueTranscript(): Promise<void> {

@@ -1,0 +1,307 @@
+import { Arrivals } from './arrivals.ts';
+import type { AgentOptions } from '../contracts/agent-driver.ts';
+import { errorText } from '../errors.ts';
+import { fingerprint } from '../session/agent-options.ts';
+import type { Connection } from '../session/connector.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { monotonicMs } from '../time/clock.ts';
+import { every, type Timer } from '../time/timers.ts';
+
+/** Configurations that are learned at once; the one that was asked for longest ago makes room. */
+const MAX_KINDS = 32;
+/** Back-off after a spare that would not start: 1 s, doubled each time, at most a minute. */
+const BACKOFF_FIRST_MS = 1_000;
+const BACKOFF_MAX_MS = 60_000;
+const LOOK_EVERY_MS = 1_000;
+
+export interface SpareSettings {
+  /** Spares at most, all configurations together; 0 switches them off. */
+  readonly max: number;
+  /** Without a new session of its configuration for so long, a spare is ended. */
+  readonly idleMs: number;
+  /** A spare that has waited so long is replaced. */
+  readonly maxAgeMs: number;
+}
+
+/** A session that does not exist yet, with its process: ids that mean nothing until somebody takes it. */
+export interface Spare {
+  readonly sessionId: string;
+  readonly agentSessionId: string;
+  readonly workspace: string;
+  readonly connection: Connection;
+  /** What the agent was when it started; another one now makes the spare stale. */
+  readonly generation: string;
+  readonly readyAtMs: number;
+}
+
+export interface SparesParts {
+  readonly settings: SpareSettings;
+  /** Starts one if that makes nobody wait; undefined when there is no slot or no room to start in. */
+  readonly prepare: (options: AgentOptions) => Promise<Spare> | undefined;
+  /** Ends one that nobody took, with its folders. */
+  readonly discard: (spare: Spare) => Promise<void>;
+  /** What the agent is now. */
+  readonly generation: () => Promise<string>;
+  /** Whether the machine has memory for one more. */
+  readonly hasMemory: () => Promise<boolean>;
+  readonly telemetry: Telemetry;
+}
+
+/** One configuration, and the spares for it. */
+interface Kind {
+  options: AgentOptions;
+  readonly arrivals: Arrivals;
+  readonly ready: Spare[];
+  starting: number;
+  failures: number;
+  retryAtMs: number;
+  /** How long a start takes, smoothed: the spares must last until the next one is ready. */
+  startSeconds: number;
+}
+
+/** Why a new session found no spare. */
+type Miss = 'new_configuration' | 'none_ready' | 'stale' | 'off';
+
+/**
+ * Processes that are started ahead of their sessions, by configuration. A new session of a configuration that was seen
+ * before takes one and needs no start; a miss teaches which to keep. How many follows the rate of arrivals; none is kept
+ * for a configuration that nobody asks for, and none takes a slot from anybody.
+ */
+export class Spares {
+  readonly #parts: SparesParts;
+  readonly #kinds = new Map<string, Kind>();
+  readonly #leaving = new Set<Promise<void>>();
+  #generation: string | undefined;
+  #looking: Timer | undefined;
+  #refilling: Promise<void> | undefined;
+  #again = false;
+  #closed = false;
+
+  constructor(parts: SparesParts) {
+    this.#parts = parts;
+  }
+
+  get ready(): number {
+    return this.#count((kind) => kind.ready.length);
+  }
+
+  get starting(): number {
+    return this.#count((kind) => kind.starting);
+  }
+
+  /** A spare for a new session of these options, if one is ready. Either way the arrival is noted. */
+  take(options: AgentOptions): Spare | undefined {
+    if (this.#closed || this.#parts.settings.max === 0) return this.#miss('off');
+    const key = fingerprint(options);
+    const known = this.#kinds.get(key);
+    const kind = known ?? newKind(options);
+    // The last one asked for stands last, so the first is the one to forget.
+    this.#kinds.delete(key);
+    this.#kinds.set(key, kind);
+    kind.options = options;
+    kind.arrivals.note();
+    this.#forgetOldKinds();
+    this.#startLooking();
+    const before = kind.ready.length;
+    const spare = this.#takeUsable(kind);
+    // After a miss the session itself needs the slot, and the room to start in; the pool calls again when it has them.
+    if (spare !== undefined) this.refill();
+    if (spare === undefined)
+      return this.#miss(
+        known === undefined ? 'new_configuration' : before > 0 ? 'stale' : 'none_ready',
+      );
+    this.#parts.telemetry.metrics.count('roundhouse_spares_total', { outcome: 'hit', reason: '' });
+    return spare;
+  }
+
+  /** Something has changed that may allow, or need, another spare. */
+  refill(): void {
+    if (this.#closed || this.#kinds.size === 0) return;
+    if (this.#refilling !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#refilling = this.#refill().finally(() => {
+      this.#refilling = undefined;
+      if (!this.#again) return;
+      this.#again = false;
+      this.refill();
+    });
+  }
+
+  /** Gives one up for somebody who needs its slot now: of the configuration asked for longest ago. Undefined when there is none. */
+  giveUpOne(): Promise<void> | undefined {
+    for (const kind of this.#kinds.values()) {
+      const spare = kind.ready.shift();
+      if (spare !== undefined) return this.#discard(spare, 'slot_needed');
+    }
+    return undefined;
+  }
+
+  /** Ends all of them, those that start included. May be called twice. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#looking?.cancel();
+    await this.#refilling;
+    for (const kind of this.#kinds.values()) {
+      for (const spare of kind.ready.splice(0)) void this.#discard(spare, 'closed');
+    }
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving);
+  }
+
+  #count(of: (kind: Kind) => number): number {
+    let sum = 0;
+    for (const kind of this.#kinds.values()) sum += of(kind);
+    return sum;
+  }
+
+  #miss(reason: Miss): undefined {
+    this.#parts.telemetry.metrics.count('roundhouse_spares_total', { outcome: 'miss', reason });
+  }
+
+  #takeUsable(kind: Kind): Spare | undefined {
+    for (let spare = kind.ready.shift(); spare !== undefined; spare = kind.ready.shift()) {
+      if (spare.connection.process.alive && !this.#isStale(spare)) return spare;
+      void this.#discard(spare, 'stale');
+    }
+    return undefined;
+  }
+
+  #isStale(spare: Spare): boolean {
+    const old = monotonicMs() - spare.readyAtMs > this.#parts.settings.maxAgeMs;
+    return old || (this.#generation !== undefined && spare.generation !== this.#generation);
+  }
+
+  /** How many this configuration deserves now: enough for what comes while one starts, one at least while anybody comes. */
+  #wanted(kind: Kind): number {
+    if (kind.arrivals.sinceLastMs > this.#parts.settings.idleMs) return 0;
+    return Math.max(1, Math.ceil(kind.arrivals.ratePerSecond * kind.startSeconds));
+  }
+
+  async #refill(): Promise<void> {
+    try {
+      this.#generation = await this.#parts.generation();
+    } catch (error) {
+      this.#parts.telemetry.log.warn('spares_agent_unreadable', { error: errorText(error) });
+      return;
+    }
+    this.#drain();
+    // The configuration that was asked for last comes first.
+    for (const kind of [...this.#kinds.values()].toReversed()) {
+      while (!this.#closed && this.#mayStart(kind)) {
+        if (!(await this.#parts.hasMemory())) return;
+        const start = this.#parts.prepare(kind.options);
+        if (start === undefined) return;
+        this.#follow(kind, start);
+      }
+    }
+  }
+
+  #mayStart(kind: Kind): boolean {
+    if (monotonicMs() < kind.retryAtMs) return false;
+    if (this.ready + this.starting >= this.#parts.settings.max) return false;
+    return kind.ready.length + kind.starting < this.#wanted(kind);
+  }
+
+  #follow(kind: Kind, start: Promise<Spare>): void {
+    const sinceMs = monotonicMs();
+    kind.starting += 1;
+    const done = start
+      .then(
+        (spare) => this.#started(kind, spare, (monotonicMs() - sinceMs) / 1000),
+        (error: unknown) => this.#failed(kind, error),
+      )
+      .finally(() => {
+        kind.starting -= 1;
+        this.#leaving.delete(done);
+        this.refill();
+      });
+    this.#leaving.add(done);
+  }
+
+  async #started(kind: Kind, spare: Spare, seconds: number): Promise<void> {
+    kind.failures = 0;
+    kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
+    if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
+    kind.ready.push(spare);
+    void spare.connection.process.exited.then(() => {
+      const place = kind.ready.indexOf(spare);
+      if (place < 0) return;
+      kind.ready.splice(place, 1);
+      void this.#discard(spare, 'died');
+    });
+    return undefined;
+  }
+
+  #failed(kind: Kind, error: unknown): void {
+    kind.failures += 1;
+    kind.retryAtMs =
+      monotonicMs() + Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (kind.failures - 1));
+    this.#parts.telemetry.log.warn('spare_start_failed', {
+      failures: kind.failures,
+      error: errorText(error),
+    });
+  }
+
+  #isKept(kind: Kind): boolean {
+    for (const known of this.#kinds.values()) if (known === kind) return true;
+    return false;
+  }
+
+  /** Ends what is stale, or more than is wanted. A configuration that nobody asks for any more is forgotten. */
+  #drain(): void {
+    for (const [key, kind] of this.#kinds) {
+      const wanted = this.#wanted(kind);
+      kind.ready.splice(0).forEach((spare) => {
+        if (this.#isStale(spare)) void this.#discard(spare, 'stale');
+        else if (kind.ready.length >= wanted) void this.#discard(spare, 'idle');
+        else kind.ready.push(spare);
+      });
+      if (wanted === 0 && kind.starting === 0) this.#kinds.delete(key);
+    }
+    if (this.#kinds.size === 0) this.#stopLooking();
+  }
+
+  #forgetOldKinds(): void {
+    for (const [key, kind] of this.#kinds) {
+      if (this.#kinds.size <= MAX_KINDS) return;
+      this.#kinds.delete(key);
+      for (const spare of kind.ready.splice(0)) void this.#discard(spare, 'idle');
+    }
+  }
+
+  #discard(spare: Spare, reason: string): Promise<void> {
+    const { telemetry, discard } = this.#parts;
+    telemetry.metrics.count('roundhouse_spares_wasted_total', { reason });
+    telemetry.log.debug('spare_discarded', { reason });
+    const done = discard(spare)
+      .catch((error: unknown) =>
+        telemetry.log.warn('spare_not_discarded', { reason, error: errorText(error) }),
+      )
+      .finally(() => this.#leaving.delete(done));
+    this.#leaving.add(done);
+    return done;
+  }
+
+  /** The timer runs only while there is something to look after: an unused pool costs nothing. */
+  #startLooking(): void {
+    this.#looking ??= every(LOOK_EVERY_MS, () => this.refill());
+  }
+
+  #stopLooking(): void {
+    this.#looking?.cancel();
+    this.#looking = undefined;
+  }
+}
+
+function newKind(options: AgentOptions): Kind {
+  return {
+    options,
+    arrivals: new Arrivals(),
+    ready: [],
+    starting: 0,
+    failures: 0,
+    retryAtMs: 0,
+    startSeconds: 1,
+  };
+}
