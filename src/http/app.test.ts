@@ -63,6 +63,7 @@ describe('keys', () => {
       ['GET', '/sessions/demo'],
       ['DELETE', '/sessions/demo'],
       ['POST', '/sessions/demo/interrupt'],
+      ['POST', '/sessions/demo/warm'],
       ['GET', '/sessions/demo/events'],
     ] as const) {
       expect((await app.inject({ method, url, headers: bob })).statusCode).toBe(404);
@@ -208,6 +209,10 @@ describe('sessions', () => {
     expect((await app.inject('/sessions/demo')).json()).toMatchObject({ id: 'sesn_demo' });
     const interrupt = { method: 'POST', url: '/sessions/demo/interrupt' } as const;
     expect((await app.inject(interrupt)).json()).toEqual({ name: 'demo', interrupted: true });
+    const warm = { method: 'POST', url: '/sessions/demo/warm' } as const;
+    expect((await app.inject(warm)).json()).toMatchObject({ name: 'demo' });
+    const unknown = { method: 'POST', url: '/sessions/nobody/warm' } as const;
+    expect((await app.inject(unknown)).statusCode).toBe(404);
     const remove = { method: 'DELETE', url: '/sessions/demo' } as const;
     expect((await app.inject(remove)).json()).toEqual({ name: 'demo', deleted: true });
     expect((await app.inject(remove)).statusCode).toBe(404);

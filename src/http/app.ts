@@ -16,6 +16,7 @@ import { sessionEventsRoute } from './routes/sessions/events.ts';
 import { interruptSessionRoute } from './routes/sessions/interrupt.ts';
 import { listSessionsRoute } from './routes/sessions/list.ts';
 import { readSessionRoute } from './routes/sessions/read.ts';
+import { warmSessionRoute } from './routes/sessions/warm.ts';
 import { sendFailure } from './send-failure.ts';
 
 declare module 'fastify' {
@@ -91,6 +92,7 @@ const ROUTES: readonly ((app: FastifyInstance, deps: AppDependencies) => void)[]
   readSessionRoute,
   deleteSessionRoute,
   interruptSessionRoute,
+  warmSessionRoute,
   sessionEventsRoute,
   healthRoutes,
   metricsRoute,

@@ -72,6 +72,8 @@ export interface PoolPort {
   deleteSession(tenant: string, name: string): Promise<boolean>;
   /** False when nothing was running. `session_not_found`. */
   interruptSession(tenant: string, name: string): Promise<boolean>;
+  /** Connects a known session's process. `session_not_found`, and what {@link PoolPort.getSessionClient} rejects with. */
+  warm(tenant: string, name: string, signal?: AbortSignal): Promise<SessionInfo>;
   /** Newest first. */
   listSessions(
     tenant: string,

@@ -11,7 +11,7 @@ function makeSlots(parts: Partial<SlotsParts> = {}): Slots {
 
 /** Takes a slot and notes under `name` that it was given, or why not. */
 function take(slots: Slots, name: string, seen: string[], signal?: AbortSignal): Promise<void> {
-  return slots.acquire(signal).then(
+  return slots.acquire({ signal }).then(
     () => void seen.push(name),
     (error: unknown) => void seen.push(`${name}: ${codeOf(error)}`),
   );
@@ -117,7 +117,9 @@ test('a waiter that aborts leaves the queue, and those behind it move up', async
 
 test('a signal that has aborted already takes nothing', async () => {
   const slots = makeSlots();
-  await expect(slots.acquire(AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone');
+  await expect(slots.acquire({ signal: AbortSignal.abort(new Error('gone')) })).rejects.toThrow(
+    'gone',
+  );
   expect(slots.used).toBe(0);
 });
 

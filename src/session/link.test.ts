@@ -49,6 +49,7 @@ function makeLink(options: LinkFixtureOptions = {}) {
     needed: () => false,
     onChange: (reason) => reasons.push(reason),
     isTurnRunning: () => false,
+    transcriptStale: () => {},
     onFailure: () => {},
     telemetry: NO_TELEMETRY,
     ...options.parts,
@@ -100,7 +101,6 @@ function requestOf(): ConnectRequest {
     options: {},
     startMs: 60_000,
     transcriptRescued: () => Promise.resolve(),
-    transcriptStale: () => {},
   };
 }
 

@@ -24,7 +24,7 @@ export const COUNTERS = {
     labels: ['reason', 'code'],
   },
   roundhouse_process_starts_total: {
-    help: 'Agent processes started, by kind (new, resumed) and outcome.',
+    help: 'Agent processes started, by kind (new, resumed, spare) and outcome.',
     labels: ['kind', 'outcome'],
   },
   roundhouse_process_exits_total: {

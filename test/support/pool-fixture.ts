@@ -47,6 +47,8 @@ export function makePool(options: PoolFixtureOptions = {}) {
     // Not validated again: tests use limits below the smallest that users may set.
     options: {
       ...poolOptionsSchema.parse({}),
+      // Tests of spares switch them on; all others count processes.
+      spares: { ...poolOptionsSchema.parse({}).spares, max: 0 },
       maxProcesses: 4,
       maxStarts: 2,
       ...options.pool,

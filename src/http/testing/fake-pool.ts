@@ -101,6 +101,11 @@ export class FakePool implements PoolPort {
     return true;
   }
 
+  async warm(tenant: string, name: string): Promise<SessionInfo> {
+    this.#events(tenant, name);
+    return sessionInfo(name);
+  }
+
   async listSessions(
     tenant: string,
     query: { limit: number; after?: string },
