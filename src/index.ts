@@ -13,7 +13,9 @@ export {
   type OpenedSessionPool,
   type OpenSessionPoolOptions,
 } from './open-session-pool.ts';
-export type { SessionInfo, SessionPool, SessionRequest, PoolStats } from './pool/session-pool.ts';
+export type { PoolStats } from './pool/pool-stats.ts';
+export type { SessionInfo } from './pool/session-info.ts';
+export type { SessionPool, SessionRequest } from './pool/session-pool.ts';
 export type { PoolOptions, PoolOptionsInput } from './pool/options.ts';
 export type { PromptRequest, SessionClient, SessionMetrics } from './session/session-client.ts';
 export type { StreamHandle, TurnPhase } from './session/stream-handle.ts';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, boolean, constantFrom, property, record } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FairQueue } from './fair-queue.ts';
 
@@ -71,9 +71,9 @@ describe('FairQueue', () => {
   });
 
   test('whatever is added and removed, everybody else is served exactly once', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.record({ tenant: fc.constantFrom('a', 'b', 'c'), leaves: fc.boolean() }), {
+    assert(
+      property(
+        array(record({ tenant: constantFrom('a', 'b', 'c'), leaves: boolean() }), {
           maxLength: 40,
         }),
         (arrivals) => {

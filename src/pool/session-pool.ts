@@ -1,12 +1,14 @@
-import { chooseVictim, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
+import { isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
+import { Handover } from './handover.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import type { PoolOptions } from './options.ts';
-import { ProcessStarter } from './process-starter.ts';
+import { sumUp, type PoolStats } from './pool-stats.ts';
+import { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
+import { sessionInfo, type SessionInfo } from './session-info.ts';
 import { Slots } from './slots.ts';
-import { Spares, type Spare } from './spares.ts';
-import { checkStream } from './stream-check.ts';
+import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
@@ -14,14 +16,11 @@ import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/sess
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
-import type { EventRecord, Usage } from '../events/record.ts';
+import type { EventRecord } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
-import { SessionClient, type SessionMetrics } from '../session/session-client.ts';
-import type { SessionStatus } from '../session/states.ts';
-import type { TurnPhase } from '../session/stream-handle.ts';
+import { SessionClient } from '../session/session-client.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { wallClockMs } from '../time/clock.ts';
-import { unlessAborted, withinDeadline } from '../time/deadline.ts';
+import { withinDeadline } from '../time/deadline.ts';
 import { after } from '../time/timers.ts';
 
 /** What a pool works with. `compose.ts` puts it together. */
@@ -54,42 +53,7 @@ export interface SessionRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A session as lists and details show it. */
-export interface SessionInfo extends SessionMetrics {
-  readonly id: string;
-  readonly name: string;
-  readonly status: SessionStatus;
-  readonly phase: TurnPhase | null;
-  readonly clientId: string | null;
-  readonly model: string | null;
-  readonly turnCount: number;
-  readonly queuedTurns: number;
-  readonly usage: Usage;
-  readonly createdAt: string;
-  readonly lastActiveAt: string;
-}
-
-/** The pool in figures, as of now. */
-export interface PoolStats {
-  readonly residentSessions: number;
-  readonly maxSessions: number;
-  readonly processSlots: {
-    readonly used: number;
-    readonly capacity: number;
-    readonly waiting: number;
-  };
-  readonly statuses: Readonly<Record<SessionStatus, number>>;
-  readonly phases: Readonly<Partial<Record<TurnPhase, number>>>;
-  readonly queuedTurns: number;
-  readonly readers: number;
-  /** Processes that are prepared for sessions to come. */
-  readonly spares: { readonly ready: number; readonly starting: number };
-}
-
 const DEFAULT_TENANT = 'default';
-
-/** What a prepared process holds, measured, with a reserve: 110 to 145 MB of its own. */
-const BYTES_PER_SPARE = 150 * 1024 * 1024;
 
 /**
  * Live agent processes, addressed by session id. A session is data in the store; a process is a cache of it that the pool
@@ -97,11 +61,10 @@ const BYTES_PER_SPARE = 150 * 1024 * 1024;
  */
 export class SessionPool {
   readonly #parts: SessionPoolParts;
-  readonly #slots: Slots;
-  readonly #starts: Slots;
+  readonly #processes: Processes;
+  readonly #handover: Handover;
   readonly #places: Slots;
   readonly #residents: Residents;
-  readonly #spares: Spares;
   readonly #stopHousekeeping: () => void;
   #refusal: RoundhouseError | undefined;
   #closing: Promise<void> | undefined;
@@ -111,15 +74,15 @@ export class SessionPool {
 
   constructor(parts: SessionPoolParts) {
     this.#parts = parts;
-    const { options, telemetry, store, host, driver, owner } = parts;
-    const { maxWaiters, waitMs } = options;
-    this.#slots = new Slots({
-      what: 'agent processes',
-      capacity: options.maxProcesses,
-      maxWaiters,
-      waitMs,
-      reclaim: () => this.#evict(),
-      onWaited: (seconds) => telemetry.metrics.observe('roundhouse_wait_seconds', seconds),
+    const { options, telemetry } = parts;
+    const { maxWaiters, waitMs, sessionTtlMs, connectionRecovery } = options;
+    this.#processes = new Processes({ ...parts, clients: () => this.#residents.clients() });
+    this.#handover = new Handover({
+      sessionTtlMs,
+      connectionRecovery,
+      interruptMs: options.limits.interruptMs,
+      take: (client, reason) => this.#processes.take(client, reason),
+      telemetry,
     });
     this.#places = new Slots({
       what: 'resident sessions',
@@ -128,40 +91,16 @@ export class SessionPool {
       waitMs,
       reclaim: () => this.#makePlace(),
     });
-    // Whoever starts a process has a slot, so no more can wait here than there are slots.
-    this.#starts = new Slots({
-      what: 'process starts',
-      capacity: options.maxStarts,
-      maxWaiters: Infinity,
-      waitMs: Infinity,
-    });
-    const connector = new ProcessStarter({
-      ...parts,
-      slots: this.#slots,
-      starts: this.#starts,
-      attempts: options.startAttempts,
-    });
-    this.#spares = new Spares({
-      settings: options.spares,
-      prepare: (agent) => connector.prepare(agent),
-      discard: (spare) => this.#discardSpare(spare),
-      generation: () => driver.generation(),
-      hasMemory: () => this.#hasMemoryForSpare(),
-      telemetry,
-    });
     this.#residents = new Residents({
-      store,
-      host,
-      driver,
-      owner,
+      ...parts,
       places: this.#places,
-      takeSpare: (agent) => this.#spares.take(agent),
-      discardSpare: (spare) => this.#discardSpare(spare),
-      makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, connector, spare),
+      takeSpare: (agent) => this.#processes.takeSpare(agent),
+      discardSpare: (spare) => this.#processes.discardSpare(spare),
+      makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
-      disconnect: (client, reason) => void this.#takeProcess(client, reason),
+      disconnect: (client, reason) => void this.#processes.take(client, reason),
       forget: (client) => void this.#forget(client),
       telemetry,
       ...options,
@@ -315,35 +254,14 @@ export class SessionPool {
   }
 
   stats(): PoolStats {
-    const statuses: Record<SessionStatus, number> = {
-      disconnected: 0,
-      connecting: 0,
-      idle: 0,
-      active: 0,
-      interrupting: 0,
-      error: 0,
-      closing: 0,
-      ended: 0,
-    };
-    const phases: Partial<Record<TurnPhase, number>> = {};
-    let queuedTurns = 0;
-    let readers = 0;
-    for (const client of this.#residents.clients()) {
-      statuses[client.status] += 1;
-      queuedTurns += client.queuedTurns;
-      readers += client.readerCount;
-      if (client.phase !== undefined) phases[client.phase] = (phases[client.phase] ?? 0) + 1;
-    }
-    const { used, capacity, waiting } = this.#slots;
+    const { slots, spares } = this.#processes;
+    const { used, capacity, waiting } = slots;
     return {
       residentSessions: this.#residents.size,
       maxSessions: this.#places.capacity,
       processSlots: { used, capacity, waiting },
-      statuses,
-      phases,
-      queuedTurns,
-      readers,
-      spares: { ready: this.#spares.ready, starting: this.#spares.starting },
+      spares: { ready: spares.ready, starting: spares.starting },
+      ...sumUp(this.#residents.clients()),
     };
   }
 
@@ -399,8 +317,8 @@ export class SessionPool {
     this.#stopHousekeeping();
     const clients = this.#residents.clients();
     for (const client of clients) client.refusePrompts(refusal);
-    const spares = this.#spares.close();
-    for (const slots of [this.#places, this.#slots, this.#starts]) slots.refuse(refusal);
+    this.#places.refuse(refusal);
+    const spares = this.#processes.close(refusal);
     const quiet = Promise.all(clients.map((client) => client.quiet()));
     const { timedOut } = await withinDeadline(Promise.race([quiet, this.#hurry.promise]), drainMs);
     telemetry.log.info('pool_drained', { sessions: clients.length, timedOut });
@@ -410,18 +328,13 @@ export class SessionPool {
     await this.#recovering;
   }
 
-  #makeClient(
-    row: SessionRow,
-    lastNumber: number,
-    connector: ProcessStarter,
-    spare: Spare | undefined,
-  ): SessionClient {
+  #makeClient(row: SessionRow, lastNumber: number, spare: Spare | undefined): SessionClient {
     const { options, store, telemetry, tailLimits } = this.#parts;
     const client = new SessionClient({
       row,
       lastNumber,
       store,
-      connector,
+      connector: this.#processes.connector,
       telemetry,
       limits: options.limits,
       maxQueuedTurns: options.maxQueuedTurns,
@@ -442,8 +355,8 @@ export class SessionPool {
       const client = resident ?? (await this.#admit(tenant, name, request));
       try {
         await client.setOptions(request.agent);
-        if (resident !== undefined) await this.#readyForReuse(client, request.signal);
-        await this.#ensureConnected(client, request.signal);
+        if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
+        await this.#handover.connect(client, request.signal);
         return client;
       } catch (error) {
         const left = this.#residents.get(tenant, name) !== client;
@@ -462,110 +375,20 @@ export class SessionPool {
     );
   }
 
-  /** S5 to S15: what has to happen before a session in memory is given out again. */
-  async #readyForReuse(client: SessionClient, signal: AbortSignal | undefined): Promise<void> {
-    const { options, telemetry } = this.#parts;
-    const { log } = telemetry;
-    const { name: sessionId, clientId } = client;
-    log.debug('session_pool_existing_session_found', {
-      sessionId,
-      clientId,
-      sessionStatus: client.status,
-    });
-    if (client.status === 'interrupting') {
-      await this.#awaitInterrupt(client, signal);
-      return;
-    }
-    await checkStream(client, telemetry, signal);
-    if (client.busy) return;
-    if (client.metrics.ageSeconds * 1000 >= options.sessionTtlMs) {
-      log.debug('session_expired', { sessionId });
-      await unlessAborted(this.#takeProcess(client, 'expired'), signal);
-    } else if (client.optionsChanged) {
-      log.debug('session_options_changed', { sessionId, clientId });
-      await unlessAborted(this.#takeProcess(client, 'options_changed'), signal);
-    } else if (!client.healthy) {
-      if (!options.connectionRecovery)
-        throw this.#notConnected(
-          sessionId,
-          'its process failed, and pool.connectionRecovery is off',
-        );
-      log.debug('session_unhealthy_recovering', { sessionId });
-      await this.#ensureConnected(client, signal);
-      client.markReused();
-    } else if (client.status === 'idle') {
-      log.debug('session_pool_reusing_healthy_session', { sessionId, clientId });
-      client.markReused();
-    } else {
-      // Without a process, which is normal: the next step resumes the conversation in a new one.
-      log.debug('session_pool_resuming_session', { sessionId, sessionStatus: client.status });
-    }
-  }
-
-  /** S6: an interrupt is waited for, and the client replaced in both outcomes; the conversation goes on. */
-  async #awaitInterrupt(client: SessionClient, signal: AbortSignal | undefined): Promise<void> {
-    const { log } = this.#parts.telemetry;
-    const { name: sessionId, clientId } = client;
-    log.warn('session_pool_interrupting_session', { sessionId, clientId });
-    const { interruptMs } = this.#parts.options.limits;
-    if (await client.waitForInterrupt(interruptMs, signal)) {
-      log.debug('session_pool_interrupt_completed', { sessionId, clientId });
-      client.renewClientId();
-    } else {
-      log.warn('session_pool_interrupt_timeout', { sessionId, clientId });
-      await client.abandonInterrupt(signal);
-    }
-  }
-
-  /** S17: connected, or a clear refusal. */
-  async #ensureConnected(client: SessionClient, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      await client.ensureConnected(signal);
-    } catch (error) {
-      const failure = asRoundhouseError(error);
-      if (failure.code !== 'session_connection_failed') throw error;
-      throw this.#notConnected(client.name, failure.message, failure);
-    }
-  }
-
-  #notConnected(sessionId: string, why: string, cause?: RoundhouseError): RoundhouseError {
-    this.#parts.telemetry.log.error('session_pool_connection_failed', { sessionId, error: why });
-    return connectionFailed(sessionId, why, cause);
-  }
-
   #onChange(client: SessionClient): void {
     if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
     // A session at rest may be what a waiter needs: its process, or its place.
-    this.#slots.poke();
+    this.#processes.poke();
     this.#places.poke();
-    this.#spares.refill();
     if (isFresh(client)) this.#pokeAfterGrace();
   }
 
   /** A session that is left alone for its first second is looked at again after it; a timer may come a little early. */
   #pokeAfterGrace(): void {
     after(UNUSED_GRACE_SECONDS * 1000 + 20, () => {
-      this.#slots.poke();
+      this.#processes.poke();
       this.#places.poke();
     });
-  }
-
-  #evict(): Promise<void> | undefined {
-    // What nobody uses yet is the cheapest to take.
-    const given = this.#spares.giveUpOne();
-    if (given !== undefined) return given;
-    const victim = chooseVictim(this.#residents.clients());
-    return victim && this.#takeProcess(victim, 'evicted');
-  }
-
-  async #hasMemoryForSpare(): Promise<boolean> {
-    const { host, options } = this.#parts;
-    return (await host.memoryAvailableBytes()) >= options.spares.reserveBytes + BYTES_PER_SPARE;
-  }
-
-  async #discardSpare({ connection, workspace }: Spare): Promise<void> {
-    await connection.process.close();
-    await this.#parts.host.removeWorkspace(workspace);
   }
 
   #makePlace(): Promise<void> | undefined {
@@ -585,21 +408,6 @@ export class SessionPool {
     return oldest && this.#forget(oldest);
   }
 
-  async #takeProcess(
-    client: SessionClient,
-    reason: 'evicted' | 'idle' | 'expired' | 'options_changed',
-  ): Promise<void> {
-    const { telemetry } = this.#parts;
-    telemetry.metrics.count('roundhouse_evictions_total', { reason });
-    telemetry.log.info('session_process_taken', {
-      sessionId: client.name,
-      clientId: client.clientId,
-      reason,
-      idleSeconds: client.metrics.idleSeconds,
-    });
-    await client.disconnect(reason);
-  }
-
   /** The session leaves memory, its process with it; the conversation stays in the store. */
   #forget(client: SessionClient, reason?: RoundhouseError): Promise<void> {
     const moved = new RoundhouseError(
@@ -617,42 +425,10 @@ export class SessionPool {
   }
 
   #info(row: SessionRow): SessionInfo {
-    const client = this.#residents.get(row.tenant, row.name);
-    const { id, name, usage, turnCount, createdAt, lastActiveAt } = client?.row ?? row;
-    const atRest: SessionMetrics = {
-      ageSeconds: 0,
-      idleSeconds: Math.max(0, (wallClockMs() - Date.parse(lastActiveAt)) / 1000),
-      messageCount: turnCount,
-      errorCount: 0,
-      reused: false,
-    };
-    return {
-      ...(client?.metrics ?? atRest),
-      id,
-      name,
-      status: client?.status ?? 'disconnected',
-      phase: client?.phase ?? null,
-      clientId: client?.clientId ?? null,
-      model: row.options.model ?? null,
-      turnCount,
-      queuedTurns: client?.queuedTurns ?? 0,
-      usage,
-      createdAt,
-      lastActiveAt,
-    };
+    return sessionInfo(row, this.#residents.get(row.tenant, row.name));
   }
 }
 
 function notFound(name: string): RoundhouseError {
   return new RoundhouseError('session_not_found', `No session ${name} belongs to this key.`);
-}
-
-function connectionFailed(name: string, why: string, cause?: RoundhouseError): RoundhouseError {
-  const prefix = `Failed to establish session connection: ${name}`;
-  const message = why.startsWith(prefix) ? why : `${prefix} (${why})`;
-  const { retryAfterSeconds } = cause ?? {};
-  return new RoundhouseError('session_connection_failed', message, {
-    cause,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
-  });
 }

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { RoundhouseError } from '../errors.ts';
 import { ask, makePool, text, type PoolFixture } from '../../test/support/pool-fixture.ts';
 import { useFakeClock } from '../../test/support/fake-clock.ts';
 
@@ -8,11 +9,7 @@ let fixture: PoolFixture;
 
 useFakeClock();
 
-afterEach(async () => {
-  await fixture.pool.close();
-  expect(fixture.driver.alive).toHaveLength(0);
-  expect(fixture.host.folders.size).toBe(0);
-});
+afterEach(() => fixture.pool.close());
 
 function counted(name: string): Readonly<Record<string, string>>[] {
   return fixture.counted.filter((one) => one.name === name).map(({ labels }) => labels);
@@ -184,11 +181,27 @@ describe('spares', () => {
     fixture = makePool({ pool: { spares: SPARES } });
     await ask(fixture, 'one', 'hello');
     await settle(10);
-    vi.spyOn(fixture.store, 'createSession').mockRejectedValueOnce(new Error('disk full'));
-    await expect(fixture.pool.getSessionClient('two')).rejects.toThrow();
+    vi.spyOn(fixture.store, 'createSession').mockRejectedValueOnce(
+      new RoundhouseError('storage_failed', 'disk full'),
+    );
+    await expect(fixture.pool.getSessionClient('two')).rejects.toThrow('disk full');
     await settle(10);
     const { used } = fixture.pool.stats().processSlots;
     expect(used).toBe(fixture.driver.alive.length);
+  });
+
+  test('closing the pool ends them all, those that start included', async () => {
+    fixture = makePool({ pool: { spares: { ...SPARES, max: 2 } }, driver: { startMs: 1_000 } });
+    const first = fixture.pool.getSessionClient('one');
+    await settle(1_500);
+    await first;
+    expect(fixture.pool.stats().spares.starting).toBe(1);
+    const closed = fixture.pool.close();
+    await settle(2_000);
+    await closed;
+    expect(fixture.driver.alive).toHaveLength(0);
+    expect(fixture.host.folders.size).toBe(0);
+    expect(fixture.host.workspaces.size).toBe(1);
   });
 
   test('warm brings the process of a known session back ahead of its prompt', async () => {

@@ -224,6 +224,7 @@ export class Spares {
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
     kind.ready.push(spare);
+    this.#parts.telemetry.log.debug('spare_ready', { id: spare.sessionId, seconds });
     void spare.connection.process.exited.then(() => {
       const place = kind.ready.indexOf(spare);
       if (place < 0) return;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readConversation } from './conversation.ts';
-import type { Block, Message } from './request.ts';
+import type { Block, Message } from './message.ts';
 
 const REMINDER = '<system-reminder>\nMind [[error 500]].\n</system-reminder>\n';
 const IMAGE: Block = { type: 'image' };

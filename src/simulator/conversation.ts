@@ -1,4 +1,4 @@
-import type { Message } from './request.ts';
+import type { Message } from './message.ts';
 import { readUserText } from './user-text.ts';
 
 /** A tool's result that came after the last prompt. */

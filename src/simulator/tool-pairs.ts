@@ -1,5 +1,5 @@
 import { ApiError } from './errors.ts';
-import type { Message } from './request.ts';
+import type { Message } from './message.ts';
 
 /**
  * Throws a 400 {@link ApiError} for a history in which a call has no result in the next message, or a result no call in the

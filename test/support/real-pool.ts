@@ -58,6 +58,8 @@ export class RealPool {
       dataDir: folder,
       pool: {
         ...poolOptionsSchema.parse({}),
+        // Tests of spares switch them on; all others count processes.
+        spares: { ...poolOptionsSchema.parse({}).spares, max: 0 },
         maxProcesses: 4,
         ...options.pool,
         limits: { ...turnLimitsSchema.parse({}), ...options.limits },

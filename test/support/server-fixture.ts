@@ -227,6 +227,8 @@ export class ServerFixture {
         cwd: this.root,
         env: {
           ...this.environment,
+          // Tests of spares switch them on; all others count processes.
+          ROUNDHOUSE_POOL_SPARES_MAX: '0',
           ...(upstream !== undefined && {
             ANTHROPIC_BASE_URL: upstream.url,
             ANTHROPIC_API_KEY: upstream.key ?? 'sk-dummy-key',

@@ -1,5 +1,4 @@
 import type { Kysely } from 'kysely';
-import type { RoundhouseError } from '../../errors.ts';
 import type { EventRecord } from '../../events/record.ts';
 import type {
   NewSession,
@@ -29,10 +28,7 @@ import type { TurnMark } from '../record-rules.ts';
 import { inChunks } from './chunks.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database } from './schema.ts';
-import { SqlTranscriptStore } from './sql-transcript-store.ts';
-
-/** Turns whatever a database throws into an error of ours; passes ours through. */
-export type MapStorageError = (error: unknown) => RoundhouseError;
+import { SqlTranscriptStore, type MapStorageError } from './sql-transcript-store.ts';
 
 /** What a {@link SqlSessionStore} is made of. The schema must be up to date. */
 export interface SqlSessionStoreParts {

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { RoundhouseError } from '../../errors.ts';
 import type {
   TranscriptEntry,
   TranscriptKey,
@@ -7,7 +8,9 @@ import type {
 import { toJson } from '../json.ts';
 import { inChunks } from './chunks.ts';
 import type { Database } from './schema.ts';
-import type { MapStorageError } from './sql-session-store.ts';
+
+/** Turns whatever a database throws into an error of ours; passes ours through. */
+export type MapStorageError = (error: unknown) => RoundhouseError;
 
 /** Transcripts in the tables of a {@link SqlSessionStore}. */
 export class SqlTranscriptStore implements TranscriptStore {

@@ -1,0 +1,122 @@
+import { chooseVictim } from './eviction.ts';
+import { ProcessStarter, type ProcessStarterParts } from './process-starter.ts';
+import { Slots } from './slots.ts';
+import { Spares, type Spare, type SpareSettings } from './spares.ts';
+import type { AgentOptions } from '../contracts/agent-driver.ts';
+import type { RoundhouseError } from '../errors.ts';
+import type { Connector } from '../session/connector.ts';
+import type { SessionClient } from '../session/session-client.ts';
+
+/** What a prepared process holds, measured, with a reserve: 110 to 145 MB of its own. */
+const BYTES_PER_SPARE = 150 * 1024 * 1024;
+
+/** Why a process is taken from a session at rest. */
+export type TakeReason = 'evicted' | 'idle' | 'expired' | 'options_changed';
+
+export interface ProcessesParts extends Omit<ProcessStarterParts, 'slots' | 'starts' | 'attempts'> {
+  readonly options: {
+    readonly maxProcesses: number;
+    readonly maxStarts: number;
+    readonly startAttempts: number;
+    readonly maxWaiters: number;
+    readonly waitMs: number;
+    readonly spares: SpareSettings & { readonly reserveBytes: number };
+  };
+  /** The sessions in memory: whose process may be taken. */
+  readonly clients: () => readonly SessionClient[];
+}
+
+/** The agent processes that the pool may have: who gets one, who is prepared for, and whose is taken. */
+export class Processes {
+  readonly slots: Slots;
+  readonly spares: Spares;
+  /** Where sessions get theirs from. */
+  readonly connector: Connector;
+  readonly #parts: ProcessesParts;
+  readonly #starts: Slots;
+
+  constructor(parts: ProcessesParts) {
+    this.#parts = parts;
+    const { options, telemetry, driver } = parts;
+    const { maxWaiters, waitMs } = options;
+    this.slots = new Slots({
+      what: 'agent processes',
+      capacity: options.maxProcesses,
+      maxWaiters,
+      waitMs,
+      reclaim: () => this.#reclaim(),
+      onWaited: (seconds) => telemetry.metrics.observe('roundhouse_wait_seconds', seconds),
+    });
+    // Whoever starts a process has a slot, so no more can wait here than there are slots.
+    this.#starts = new Slots({
+      what: 'process starts',
+      capacity: options.maxStarts,
+      maxWaiters: Infinity,
+      waitMs: Infinity,
+    });
+    const starter = new ProcessStarter({
+      ...parts,
+      slots: this.slots,
+      starts: this.#starts,
+      attempts: options.startAttempts,
+    });
+    this.connector = starter;
+    this.spares = new Spares({
+      settings: options.spares,
+      prepare: (agent) => starter.prepare(agent),
+      discard: (spare) => this.discardSpare(spare),
+      generation: () => driver.generation(),
+      hasMemory: () => this.#hasMemoryForSpare(),
+      telemetry,
+    });
+  }
+
+  takeSpare(agent: AgentOptions): Spare | undefined {
+    return this.spares.take(agent);
+  }
+
+  async discardSpare({ connection, workspace }: Spare): Promise<void> {
+    await connection.process.close();
+    await this.#parts.host.removeWorkspace(workspace);
+  }
+
+  /** Takes the process of a session at rest; the conversation stays. Resolves when it is gone. */
+  async take(client: SessionClient, reason: TakeReason): Promise<void> {
+    const { log, metrics } = this.#parts.telemetry;
+    metrics.count('roundhouse_evictions_total', { reason });
+    log.info('session_process_taken', {
+      sessionId: client.name,
+      clientId: client.clientId,
+      reason,
+      idleSeconds: client.metrics.idleSeconds,
+    });
+    await client.disconnect(reason);
+  }
+
+  /** A session has come to rest: somebody who waits may be served, or a spare be started. */
+  poke(): void {
+    this.slots.poke();
+    this.spares.refill();
+  }
+
+  /** Gives out no more, and ends what nobody has taken. Resolves when that is gone. */
+  close(refusal: RoundhouseError): Promise<void> {
+    const spares = this.spares.close();
+    this.slots.refuse(refusal);
+    this.#starts.refuse(refusal);
+    return spares;
+  }
+
+  /** Begins to free a slot: of a spare, for nobody uses it yet, else of the session that loses least by it. */
+  #reclaim(): Promise<void> | undefined {
+    const given = this.spares.giveUpOne();
+    if (given !== undefined) return given;
+    const victim = chooseVictim(this.#parts.clients());
+    return victim && this.take(victim, 'evicted');
+  }
+
+  async #hasMemoryForSpare(): Promise<boolean> {
+    const { host, options } = this.#parts;
+    return (await host.memoryAvailableBytes()) >= options.spares.reserveBytes + BYTES_PER_SPARE;
+  }
+}

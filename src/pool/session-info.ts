@@ -1,0 +1,47 @@
+import type { SessionRow } from '../contracts/session-store.ts';
+import type { Usage } from '../events/record.ts';
+import type { SessionClient, SessionMetrics } from '../session/session-client.ts';
+import type { SessionStatus } from '../session/states.ts';
+import type { TurnPhase } from '../session/stream-handle.ts';
+import { wallClockMs } from '../time/clock.ts';
+
+/** A session as lists and details show it. */
+export interface SessionInfo extends SessionMetrics {
+  readonly id: string;
+  readonly name: string;
+  readonly status: SessionStatus;
+  readonly phase: TurnPhase | null;
+  readonly clientId: string | null;
+  readonly model: string | null;
+  readonly turnCount: number;
+  readonly queuedTurns: number;
+  readonly usage: Usage;
+  readonly createdAt: string;
+  readonly lastActiveAt: string;
+}
+
+/** What is known of a session: from the store, and from memory where it is there. */
+export function sessionInfo(row: SessionRow, client: SessionClient | undefined): SessionInfo {
+  const { id, name, usage, turnCount, createdAt, lastActiveAt, options } = client?.row ?? row;
+  const atRest: SessionMetrics = {
+    ageSeconds: 0,
+    idleSeconds: Math.max(0, (wallClockMs() - Date.parse(lastActiveAt)) / 1000),
+    messageCount: turnCount,
+    errorCount: 0,
+    reused: false,
+  };
+  return {
+    ...(client?.metrics ?? atRest),
+    id,
+    name,
+    status: client?.status ?? 'disconnected',
+    phase: client?.phase ?? null,
+    clientId: client?.clientId ?? null,
+    model: options.model ?? null,
+    turnCount,
+    queuedTurns: client?.queuedTurns ?? 0,
+    usage,
+    createdAt,
+    lastActiveAt,
+  };
+}
