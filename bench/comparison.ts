@@ -1,0 +1,54 @@
+import { median, pairedDifference, percentile } from './stats.ts';
+
+/** Units of what is measured. Rates are better when greater, times when smaller. */
+export type Unit = 'ms' | 'µs' | 'events/s' | 'calls/s' | 'records/s';
+
+/** What was measured of ours, beside what it is compared with. */
+export interface Comparison {
+  readonly what: string;
+  readonly unit: Unit;
+  /** What it is compared with, measured in the same run; absent where there is nothing to compare with. */
+  readonly base?: { readonly name: string; readonly samples: readonly number[] };
+  readonly ours: readonly number[];
+}
+
+/** A comparison in figures. */
+export interface Row {
+  readonly what: string;
+  readonly unit: Unit;
+  /** Samples of ours. */
+  readonly n: number;
+  readonly base: string | null;
+  readonly baseMedian: number | null;
+  readonly oursMedian: number;
+  /** Ours divided by the base. */
+  readonly ratio: number | null;
+  /** The median of the differences of pairs, in `unit`; see `pairedDifference`. */
+  readonly difference: number | null;
+  readonly baseP99: number | null;
+  /** Null for a rate: its samples are whole rounds. */
+  readonly oursP99: number | null;
+}
+
+/** Puts a comparison into figures. Samples of base and ours that are equally many count as pairs. */
+export function toRow({ what, unit, base, ours }: Comparison): Row {
+  const oursMedian = median(ours);
+  const baseMedian = base === undefined ? null : median(base.samples);
+  const isRate = unit.endsWith('/s');
+  return {
+    what,
+    unit,
+    n: ours.length,
+    base: base?.name ?? null,
+    baseMedian,
+    oursMedian,
+    ratio: baseMedian === null ? null : oursMedian / baseMedian,
+    difference: base === undefined || baseMedian === null ? null : difference(base.samples, ours),
+    baseP99: base === undefined || isRate ? null : percentile(base.samples, 0.99),
+    oursP99: isRate ? null : percentile(ours, 0.99),
+  };
+}
+
+function difference(base: readonly number[], ours: readonly number[]): number {
+  return base.length === ours.length ? pairedDifference(base, ours) : median(ours) - median(base);
+}

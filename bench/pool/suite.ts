@@ -1,0 +1,8 @@
+import { measureAppend } from './append.ts';
+import { measureHotSession } from './hot-session.ts';
+import { serveSuite } from '../suite.ts';
+
+serveSuite(async ({ folder, quick }) => [
+  ...(await measureHotSession(folder, quick)),
+  ...(await measureAppend(folder, quick)),
+]);
