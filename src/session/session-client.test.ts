@@ -193,6 +193,35 @@ test('what the store will not take is not shown, nor anything after it, and the 
   expect(shown).toHaveLength(1);
 });
 
+test('a turn of which something could not be stored is never completed, even if the agent was done before it could be stopped', async () => {
+  const driver = { script: () => ({ steps: [{ text: ['one'] }], interruptible: false }) };
+  const fixture = makePool({ driver });
+  const client = await fixture.pool.getSessionClient('a');
+  const append = fixture.store.append.bind(fixture.store);
+  vi.spyOn(fixture.store, 'append').mockImplementation(async (...call) => {
+    if (call[2].some(({ body }) => body.type === 'agent.message')) throw NO_DISK;
+    return append(...call);
+  });
+  const handle = await client.prompt(text('long'));
+  await pass(10);
+  expect(await handle.ended).toMatchObject({ reason: 'failed', error: { code: 'storage_failed' } });
+});
+
+test('a transcript that is stale is noted also in a turn of which something could not be stored', async () => {
+  const steps = [{ text: ['one'] }, { stale: true }] as const;
+  const fixture = makePool({ driver: { script: () => ({ steps, interruptible: false }) } });
+  const client = await fixture.pool.getSessionClient('a');
+  const append = fixture.store.append.bind(fixture.store);
+  vi.spyOn(fixture.store, 'append').mockImplementation(async (...call) => {
+    if (call[2].some(({ body }) => body.type === 'agent.message')) throw NO_DISK;
+    return append(...call);
+  });
+  const handle = await client.prompt(text('one'));
+  await pass(10);
+  await handle.ended;
+  expect(client.row.staleTranscriptFolder).toMatch(/^\/processes\//);
+});
+
 test('a turn can be interrupted while the store fails', async () => {
   const fixture = makePool({ driver: { script: scriptOf({ long: HANGS }) } });
   const client = await fixture.pool.getSessionClient('a');

@@ -33,13 +33,18 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
     ...(model !== undefined && { model }),
   };
   turn.delivered();
-  let lost = false;
+  let lost: RoundhouseError | undefined;
   for await (const output of process.prompt(prompt)) {
     turn.observe(output);
     if (output.kind === 'ended')
-      return { end: output.end, usable: output.processUsable && process.alive };
+      return { end: endOf(output.end, lost), usable: output.processUsable && process.alive };
+    if (output.kind === 'transcript_stale') {
+      // Always: what the store did not take of the log it did likely not take of the transcript either.
+      await noteStale(run, output.error);
+      continue;
+    }
     // What can't be kept must not be shown either, nor what comes after it: the rest is read and dropped.
-    if (lost) continue;
+    if (lost !== undefined) continue;
     if (output.kind === 'preview') {
       journal.log.preview(turn.id, output.preview);
       continue;
@@ -47,26 +52,38 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
     try {
       await keep(run, output);
     } catch (error) {
-      lost = true;
-      run.stop(asRoundhouseError(error, 'storage_failed'));
+      lost = asRoundhouseError(error, 'storage_failed');
+      run.stop(lost);
     }
   }
   throw new RoundhouseError('internal', 'The agent driver ended a turn without an end.');
 }
 
-async function keep(run: TurnRun, output: AgentOutput): Promise<void> {
-  const { turn, attachment, journal, telemetry } = run;
-  if (output.kind === 'event') {
-    const { retry } = output.detail;
-    if (retry !== undefined) {
-      telemetry.metrics.count('roundhouse_retries_total', {
-        status: String(retry.status ?? 'connection'),
-      });
-    }
-    const detail = { ...output.detail, clientId: attachment.clientId };
-    await journal.append([{ turnId: turn.id, body: output.body, detail }]);
-  } else if (output.kind === 'transcript_stale') {
-    telemetry.log.warn('session_transcript_stale', { id: journal.row.id, error: output.error });
-    await journal.noteStaleTranscript(attachment.connection.processFolder);
+/** The agent may be done before it can be stopped. What it said is not in the log all the same, so the turn has failed. */
+function endOf(end: TurnEnd, lost: RoundhouseError | undefined): TurnEnd {
+  if (lost === undefined) return end;
+  return { ...end, reason: 'failed', error: { code: lost.code, message: lost.message } };
+}
+
+async function noteStale(
+  { attachment, journal, telemetry }: TurnRun,
+  error: string,
+): Promise<void> {
+  telemetry.log.warn('session_transcript_stale', { id: journal.row.id, error });
+  await journal.noteStaleTranscript(attachment.connection.processFolder);
+}
+
+async function keep(
+  { turn, attachment, journal, telemetry }: TurnRun,
+  output: AgentOutput,
+): Promise<void> {
+  if (output.kind !== 'event') return;
+  const { retry } = output.detail;
+  if (retry !== undefined) {
+    telemetry.metrics.count('roundhouse_retries_total', {
+      status: String(retry.status ?? 'connection'),
+    });
   }
+  const detail = { ...output.detail, clientId: attachment.clientId };
+  await journal.append([{ turnId: turn.id, body: output.body, detail }]);
 }
