@@ -1,0 +1,105 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+import { withinDeadline } from '../src/time/deadline.ts';
+
+const BIN = fileURLToPath(new URL('../bin/roundhouse.js', import.meta.url));
+/** Node itself and the system's tools; nothing of the developer's machine. */
+const CLEAN_PATH = `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`;
+const START_LIMIT_MS = 60_000;
+
+/** How a server ended. */
+export interface ServerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface ServerProcessOptions {
+  /** Holds `home`, `tmp`, `data` and `server.log`. */
+  readonly root: string;
+  readonly upstreamUrl: string;
+  /** Settings, as `ROUNDHOUSE_…` variables. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Called with every line of the log. */
+  readonly onLine: (line: string) => void;
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+/** One life of the server: `bin/roundhouse.js serve` in a process of its own, under an environment built from nothing. */
+export class ServerProcess {
+  readonly url: string;
+  readonly pid: number;
+  readonly exited: Promise<ServerExit>;
+  readonly #child: Child;
+
+  private constructor(child: Child, pid: number, exited: Promise<ServerExit>, url: string) {
+    this.#child = child;
+    this.pid = pid;
+    this.exited = exited;
+    this.url = url;
+  }
+
+  /** Starts it and waits until it listens. Rejects with the end of its output when it does not. */
+  static async start(options: ServerProcessOptions): Promise<ServerProcess> {
+    const { root, upstreamUrl, settings, onLine } = options;
+    const child = spawn(
+      process.execPath,
+      [BIN, 'serve', '--port', '0', '--data-dir', join(root, 'data')],
+      {
+        cwd: root,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: {
+          PATH: CLEAN_PATH,
+          HOME: join(root, 'home'),
+          TMPDIR: join(root, 'tmp'),
+          ANTHROPIC_BASE_URL: upstreamUrl,
+          ANTHROPIC_API_KEY: 'sk-dummy-key',
+          ...settings,
+        },
+      },
+    );
+    const exited = new Promise<ServerExit>((resolve) => {
+      child.once('error', () => resolve({ code: null, signal: null }));
+      child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const log = logFile(root);
+    void exited.then(() => log.end());
+    const tail: string[] = [];
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      log.write(`${line}\n`);
+      tail.push(line);
+      if (tail.length > 10) tail.shift();
+      onLine(line);
+    });
+    const listening = new Promise<string>((resolve, reject) => {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        const url = /listens on (http:\/\/\S+)/.exec(line)?.[1];
+        if (url !== undefined) resolve(url);
+      });
+      void exited.then(({ code, signal }) =>
+        reject(new Error(`The server ended with ${signal ?? code}:\n${tail.join('\n')}`)),
+      );
+    });
+    const outcome = await withinDeadline(listening, START_LIMIT_MS);
+    if (!outcome.timedOut && child.pid !== undefined)
+      return new ServerProcess(child, child.pid, exited, outcome.value);
+    child.kill('SIGKILL');
+    await exited;
+    throw new Error(`The server did not listen within ${START_LIMIT_MS} ms:\n${tail.join('\n')}`);
+  }
+
+  /** Nothing happens when it is gone. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
+
+/** One file for all lives. */
+function logFile(root: string): WriteStream {
+  return createWriteStream(join(root, 'server.log'), { flags: 'a' });
+}
