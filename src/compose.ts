@@ -10,6 +10,7 @@ import type { TailLimits } from './log/tail.ts';
 import type { PoolOptions } from './pool/options.ts';
 import { PolicyAnswerer } from './pool/policy-answerer.ts';
 import { SessionPool } from './pool/session-pool.ts';
+import type { TenantLimits } from './pool/tenants.ts';
 import { openSqliteStore } from './store/sql/open-sqlite-store.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 
@@ -34,6 +35,8 @@ export interface ComposeOptions {
   readonly defaultAgent?: AgentOptions;
   readonly synchronous?: 'normal' | 'full';
   readonly tailLimits?: TailLimits;
+  /** What each tenant may use of what all share. */
+  readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
   /** Another driver than Claude Code, for benches and tests of what is around it. */
   readonly driver?: AgentDriver;
 }
@@ -70,6 +73,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       owner: `${hostname()}:${process.pid}:${randomUUID()}`,
       ...(options.defaultAgent !== undefined && { defaultAgent: options.defaultAgent }),
       ...(options.tailLimits !== undefined && { tailLimits: options.tailLimits }),
+      ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
     });
     await pool.recover();
     const shutDown = async (drainMs: number | undefined): Promise<void> => {

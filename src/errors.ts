@@ -86,6 +86,13 @@ export const ERROR_KINDS = {
     'The prompt waited too long for the earlier turns of its session.',
     'Retry later, or interrupt the running turn.',
   ),
+  key_limit_reached: kind(
+    429,
+    'rate_limit_error',
+    true,
+    'The key has as many turns running or queued as it may.',
+    'Retry after the time that the Retry-After header names.',
+  ),
   session_ended: kind(
     409,
     'invalid_request_error',

@@ -63,6 +63,7 @@ export async function startServer(
       agent: config.agent,
       defaultAgent: defaultAgent(config),
       synchronous: config.store.synchronous,
+      tenantLimits: new Map(keys.map((key) => [key.id, key])),
       tailLimits: {
         maxItems: config.server.readerMaxItems,
         maxLagMs: config.server.readerMaxLagMs,

@@ -33,6 +33,28 @@ const keySchema = z.strictObject({
     )
     .describe('SHA-256 of the key; the key itself is never kept.'),
   name: z.string().max(200).optional().describe('For people.'),
+  weight: z
+    .number()
+    .min(0.1)
+    .max(100)
+    .optional()
+    .describe(
+      'Share of the agent processes against the other keys, while several wait. 0.1..100; default 1.',
+    ),
+  maxTurns: z
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe('Turns that may run or queue at once. Turns, 1..100000; default no limit.'),
+  maxWaiters: z
+    .number()
+    .int()
+    .min(0)
+    .max(10_000)
+    .optional()
+    .describe('Callers that may wait for a process. Callers, 0..10000; default pool.maxWaiters.'),
 });
 
 const serverSchema = z
@@ -62,7 +84,7 @@ const serverSchema = z
       .array(keySchema)
       .default([])
       .describe(
-        'Keys that clients may use, as a list of `{id, hash, name?}`; `roundhouse keys new` makes one. Without any, everybody on this machine may.',
+        'Keys that clients may use, as a list of `{id, hash, name?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `roundhouse keys new` makes one. Without any, everybody on this machine may.',
       )
       .meta({ secret: true }),
     heartbeatMs: z

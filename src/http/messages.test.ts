@@ -157,6 +157,23 @@ describe('a session', () => {
   });
 });
 
+test('a turn has the priority and the limits that its headers ask for, and no others', async () => {
+  const { app, pool } = testApp();
+  await app.inject(
+    post(body, {
+      'x-session-id': 's',
+      'x-priority': 'high',
+      'x-turn-limits': '{"silenceMs":120000}',
+    }),
+  );
+  await app.inject(post(body, { 'x-session-id': 's' }));
+  expect(pool.requests.map(({ request }) => request.priority)).toEqual([5, 0]);
+  expect(pool.prompts.map(({ request }) => request.limits)).toEqual([
+    { silenceMs: 120_000 },
+    undefined,
+  ]);
+});
+
 describe('a stream', () => {
   test('is one message with a ping behind its start', async () => {
     const { app } = testApp();
@@ -306,6 +323,14 @@ describe('bad input', () => {
     ],
     ['a refused field', post({ ...body, temperature: 0.5 }), 400, 'invalid_request_error'],
     ['x-on-busy', post(body, { 'x-on-busy': 'wait' }), 400, 'invalid_request_error'],
+    ['x-priority', post(body, { 'x-priority': 'urgent' }), 400, 'invalid_request_error'],
+    ['x-turn-limits', post(body, { 'x-turn-limits': 'soon' }), 400, 'invalid_request_error'],
+    [
+      'x-turn-limits',
+      post(body, { 'x-turn-limits': '{"silenceMs":1}' }),
+      400,
+      'invalid_request_error',
+    ],
   ])('%s is answered clearly', async (_what, request, status, type) => {
     const { app, pool } = testApp();
     const response = await app.inject(request);

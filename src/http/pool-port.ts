@@ -2,6 +2,7 @@ import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord, PromptContent, Usage } from '../events/record.ts';
+import type { TurnLimits } from '../session/limits.ts';
 import type { StreamHandle } from '../session/stream-handle.ts';
 
 /** How a session is asked for. */
@@ -14,10 +15,10 @@ export interface SessionRequest {
   kind?: 'named' | 'one_shot';
   /** What was said before, for a session that is new. */
   history?: readonly SeedMessage[];
+  /** Before callers of a lower one of the same tenant, where a slot must be waited for. */
+  priority?: number;
   /** Gives up the wait. */
   signal?: AbortSignal;
-  /** Longest wait for a slot, in ms. */
-  waitMs?: number;
 }
 
 /** How a session is prompted. */
@@ -28,6 +29,8 @@ export interface PromptRequest {
   onBusy?: 'queue' | 'reject';
   /** What happens when the last reader leaves before the end. */
   whenUnread?: { policy: 'continue' } | { policy: 'interrupt'; graceMs: number };
+  /** Limits of this turn; the rest is the session's. */
+  limits?: Partial<TurnLimits>;
   /** Withdraws the prompt while it waits. */
   signal?: AbortSignal;
 }

@@ -57,7 +57,11 @@ export class ProcessStarter implements Connector {
   }
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
-    const slot = await this.#parts.slots.acquire({ signal, tenant: request.row.tenant });
+    const slot = await this.#parts.slots.acquire({
+      signal,
+      tenant: request.row.tenant,
+      priority: request.priority,
+    });
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;

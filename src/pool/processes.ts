@@ -2,6 +2,7 @@ import { chooseVictim } from './eviction.ts';
 import { ProcessStarter, type ProcessStarterParts } from './process-starter.ts';
 import { Slots } from './slots.ts';
 import { Spares, type Spare, type SpareSettings } from './spares.ts';
+import type { Tenants } from './tenants.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { RoundhouseError } from '../errors.ts';
 import type { Connector } from '../session/connector.ts';
@@ -22,6 +23,7 @@ export interface ProcessesParts extends Omit<ProcessStarterParts, 'slots' | 'sta
     readonly waitMs: number;
     readonly spares: SpareSettings & { readonly reserveBytes: number };
   };
+  readonly tenants: Tenants;
   /** The sessions in memory: whose process may be taken. */
   readonly clients: () => readonly SessionClient[];
 }
@@ -45,6 +47,8 @@ export class Processes {
       maxWaiters,
       waitMs,
       reclaim: () => this.#reclaim(),
+      weightOf: (tenant) => parts.tenants.weightOf(tenant),
+      maxWaitersOf: (tenant) => parts.tenants.maxWaitersOf(tenant),
       onWaited: (seconds) => telemetry.metrics.observe('roundhouse_wait_seconds', seconds),
     });
     // Whoever starts a process has a slot, so no more can wait here than there are slots.

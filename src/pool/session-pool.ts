@@ -8,6 +8,7 @@ import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from
 import { Residents } from './residents.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
 import { Slots } from './slots.ts';
+import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
@@ -35,6 +36,8 @@ export interface SessionPoolParts {
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
   readonly tailLimits?: TailLimits;
+  /** What each tenant may use of what all share. Default: the same for all. */
+  readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
   /** Options under those of every session. They are not stored: a change holds for known sessions too. */
   readonly defaultAgent?: AgentOptions;
 }
@@ -47,6 +50,11 @@ export interface SessionRequest {
   readonly agent?: AgentOptions;
   /** For a new session. Default `named`. */
   readonly kind?: SessionRow['kind'];
+  /**
+   * Goes before callers of a lower one of the same tenant where a slot must be waited for: -10 to 10, default 0. Never
+   * before those of another tenant.
+   */
+  readonly priority?: number;
   /** For a new session: messages that came before. A known session has its own. */
   readonly history?: readonly SeedMessage[];
   /** Gives up the wait of this caller; nobody else's. */
@@ -61,6 +69,7 @@ const DEFAULT_TENANT = 'default';
  */
 export class SessionPool {
   readonly #parts: SessionPoolParts;
+  readonly #tenants: Tenants;
   readonly #processes: Processes;
   readonly #handover: Handover;
   readonly #places: Slots;
@@ -76,7 +85,12 @@ export class SessionPool {
     this.#parts = parts;
     const { options, telemetry } = parts;
     const { maxWaiters, waitMs, sessionTtlMs, connectionRecovery } = options;
-    this.#processes = new Processes({ ...parts, clients: () => this.#residents.clients() });
+    this.#tenants = new Tenants(parts.tenantLimits);
+    this.#processes = new Processes({
+      ...parts,
+      tenants: this.#tenants,
+      clients: () => this.#residents.clients(),
+    });
     this.#handover = new Handover({
       sessionTtlMs,
       connectionRecovery,
@@ -338,6 +352,7 @@ export class SessionPool {
       telemetry,
       limits: options.limits,
       maxQueuedTurns: options.maxQueuedTurns,
+      admitTurn: () => this.#tenants.admitTurn(row.tenant),
       onChange: (changed) => this.#onChange(changed),
       ...(tailLimits !== undefined && { tailLimits }),
       ...(spare !== undefined && { spare: spare.connection }),
@@ -355,6 +370,7 @@ export class SessionPool {
       const client = resident ?? (await this.#admit(tenant, name, request));
       try {
         await client.setOptions(request.agent);
+        client.priority = request.priority ?? 0;
         if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
         await this.#handover.connect(client, request.signal);
         return client;

@@ -20,7 +20,7 @@ export interface SlotsParts {
   /** The share of a tenant, against 1 of the others, while several wait. Default 1 for all. */
   readonly weightOf?: (tenant: string) => number;
   /** Callers of one tenant that may wait. Default: as many as of all together. */
-  readonly maxWaitersOf?: (tenant: string) => number;
+  readonly maxWaitersOf?: (tenant: string) => number | undefined;
 }
 
 /** Who takes a slot. */

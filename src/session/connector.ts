@@ -13,6 +13,8 @@ export interface Connection {
 export interface ConnectRequest {
   readonly row: SessionRow;
   readonly options: AgentOptions;
+  /** Among waiters of the same tenant, higher goes first. */
+  readonly priority: number;
   /** Milliseconds that the start may take, all attempts together, once there is a slot. */
   readonly startMs: number;
   /** Called when what a stale transcript lacked has been imported, before the start. */

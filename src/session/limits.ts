@@ -94,3 +94,14 @@ export const turnLimitsSchema = z.strictObject({
 export type TurnLimits = z.output<typeof turnLimitsSchema>;
 
 export const DEFAULT_TURN_LIMITS: TurnLimits = turnLimitsSchema.parse({});
+
+/** Limits of one turn that a caller sets, within the same bounds; what is left out stays the session's. */
+export const turnLimitOverridesSchema = z.strictObject(
+  Object.fromEntries(
+    // Without its default: one that was not asked for must not overwrite the session's.
+    Object.entries(turnLimitsSchema.shape).map(([name, limit]) => [
+      name,
+      limit.unwrap().optional(),
+    ]),
+  ),
+) as z.ZodType<Partial<TurnLimits>>;

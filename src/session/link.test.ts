@@ -100,6 +100,7 @@ function requestOf(): ConnectRequest {
     },
     options: {},
     startMs: 60_000,
+    priority: 0,
     transcriptRescued: () => Promise.resolve(),
   };
 }

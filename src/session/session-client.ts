@@ -38,6 +38,8 @@ export interface SessionClientParts {
   readonly connector: Connector;
   readonly limits: TurnLimits;
   readonly maxQueuedTurns: number;
+  /** Notes one more turn of the tenant, and gives back how to say that it has ended. Throws when there are too many. */
+  readonly admitTurn?: () => () => void;
   /** A process that was prepared for this session before it existed. */
   readonly spare?: Connection;
   readonly tailLimits?: TailLimits;
@@ -83,6 +85,8 @@ type Activity =
  * that turn's readers only. Made by the pool; clients get it from `SessionPool.getSessionClient`.
  */
 export class SessionClient {
+  /** Of whoever asked for the session last, where a slot must be waited for; set by the pool. */
+  priority = 0;
   readonly #parts: SessionClientParts;
   readonly #journal: Journal;
   readonly #link: SessionLink;
@@ -105,6 +109,7 @@ export class SessionClient {
         row: this.row,
         options: this.#queue[0]?.agentOptions ?? this.row.options,
         startMs: parts.limits.startMs,
+        priority: this.priority,
         transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
       }),
       transcriptStale: (folder) => void this.#journal.noteStaleTranscript(folder),
@@ -181,7 +186,9 @@ export class SessionClient {
    */
   async prompt(content: PromptContent, request: PromptRequest = {}): Promise<StreamHandle> {
     this.#refuseImpossible(content, request);
+    const turnOver = this.#parts.admitTurn?.();
     const turn = this.#newTurn(content, request);
+    if (turnOver !== undefined) void turn.ended.then(turnOver);
     // From here on the session is busy: it can't be evicted, and later prompts stand behind this one.
     this.#queue.push(turn);
     const options = request.model === undefined ? {} : { model: request.model };

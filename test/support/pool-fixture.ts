@@ -22,6 +22,7 @@ export interface PoolFixtureOptions {
   readonly pool?: Partial<Omit<SessionPoolParts['options'], 'limits'>>;
   readonly limits?: Partial<TurnLimits>;
   readonly driver?: ScriptedDriverOptions;
+  readonly tenantLimits?: SessionPoolParts['tenantLimits'];
   /** A store, host or driver of an earlier pool, to start again on what it left. */
   readonly store?: SessionStore;
   readonly host?: FakeHost;
@@ -60,6 +61,7 @@ export function makePool(options: PoolFixtureOptions = {}) {
     answerer: new PolicyAnswerer(),
     telemetry,
     owner: 'test-host',
+    ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
   });
   return {
     pool,

@@ -1,7 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { describeIssues } from '../../../dialects/anthropic-messages/issues.ts';
 import { AGENT_EVENT_MODES } from '../../../dialects/anthropic-messages/wire.ts';
 import type { AgentEventMode } from '../../../dialects/anthropic-messages/wire.ts';
 import { RoundhouseError } from '../../../errors.ts';
+import { turnLimitOverridesSchema } from '../../../session/limits.ts';
+import type { TurnLimits } from '../../../session/limits.ts';
+
+/** What `x-priority` stands for where a slot must be waited for. */
+const PRIORITIES = { low: -5, normal: 0, high: 5 } as const;
+
+const PRIORITY_NAMES = ['low', 'normal', 'high'] as const;
 
 const ON_BUSY = ['queue', 'reject'] as const;
 
@@ -13,17 +21,43 @@ export interface MessageHeaders {
   readonly sessionName: string | undefined;
   readonly agentEvents: AgentEventMode;
   readonly onBusy: (typeof ON_BUSY)[number];
+  readonly priority: number;
+  readonly limits: Partial<TurnLimits> | undefined;
   readonly ignored: readonly string[];
 }
 
-/** Reads `x-session-id`, `x-agent-events` (default `hide`) and `x-on-busy` (default `queue`); throws `invalid_request`. */
+/**
+ * Reads `x-session-id`, `x-agent-events` (default `hide`), `x-on-busy` (default `queue`), `x-priority` (default `normal`)
+ * and `x-turn-limits` (JSON, as `pool.limits` of the configuration); throws `invalid_request`.
+ */
 export function messageHeaders(headers: IncomingHttpHeaders): MessageHeaders {
   return {
     sessionName: single(headers, 'x-session-id'),
     agentEvents: choice(headers, 'x-agent-events', AGENT_EVENT_MODES, 'hide'),
     onBusy: choice(headers, 'x-on-busy', ON_BUSY, 'queue'),
+    priority: PRIORITIES[choice(headers, 'x-priority', PRIORITY_NAMES, 'normal')],
+    limits: turnLimits(single(headers, 'x-turn-limits')),
     ignored: IGNORED_HEADERS.filter((name) => headers[name] !== undefined),
   };
+}
+
+function turnLimits(header: string | undefined): Partial<TurnLimits> | undefined {
+  if (header === undefined) return undefined;
+  const value = parsedJson(header);
+  const result = turnLimitOverridesSchema.safeParse(value);
+  if (result.success) return result.data;
+  throw new RoundhouseError(
+    'invalid_request',
+    `x-turn-limits: expected a JSON object such as {"silenceMs":120000}; ${describeIssues(result.error, value)}`,
+  );
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // The schema says what was expected.
+  }
 }
 
 function single(headers: IncomingHttpHeaders, name: string): string | undefined {
