@@ -104,8 +104,8 @@ export class Spares {
     this.#startLooking();
     const before = kind.ready.length;
     const spare = this.#takeUsable(kind);
-    // After a miss the session itself needs the slot, and the room to start in; the pool calls again when it has them.
-    if (spare !== undefined) this.refill();
+    // Not refilled here: a start beside the first turn of this session would take the time from it that the spare has won.
+    // The pool calls when the session has come to rest, and the timer does within a second.
     if (spare === undefined)
       return this.#miss(
         known === undefined ? 'new_configuration' : before > 0 ? 'stale' : 'none_ready',
