@@ -19,6 +19,10 @@ export interface Attachment {
   readonly sinceMs: number;
   /** Turns that it has begun. */
   turns: number;
+  /** Its memory in bytes when it was last measured. */
+  memoryBytes: number | undefined;
+  /** A number from 0 to 1, drawn once, so that what starts together need not end together. */
+  readonly lot: number;
 }
 
 interface ConnectOperation {
@@ -213,6 +217,8 @@ export class SessionLink {
       optionsKey,
       sinceMs: monotonicMs(),
       turns: 0,
+      memoryBytes: undefined,
+      lot: Math.random(),
     };
     this.#to({ name: 'attached', attachment }, 'connected');
     void connection.process.exited.then((exit) => {

@@ -1,5 +1,6 @@
 import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
 import type { Connection, Connector } from './connector.ts';
+import { ContextUse, type ContextEstimate } from './context-use.ts';
 import { Journal } from './journal.ts';
 import type { TurnLimits } from './limits.ts';
 import { SessionLink, type Attachment } from './link.ts';
@@ -46,6 +47,11 @@ export interface SessionClientParts {
   readonly telemetry: Telemetry;
   /** Called after every change of {@link SessionClient.status}, and when the session comes to rest. */
   readonly onChange: (client: SessionClient) => void;
+  /**
+   * Called before a further turn on the same process. True when that is being taken first; the turn comes when another one
+   * is attached. Default: never.
+   */
+  readonly recycle?: (client: SessionClient) => boolean;
 }
 
 export interface PromptRequest {
@@ -90,6 +96,7 @@ export class SessionClient {
   readonly #parts: SessionClientParts;
   readonly #journal: Journal;
   readonly #link: SessionLink;
+  readonly #context = new ContextUse();
   readonly #queue: Turn[] = [];
   readonly #streams = new Map<Turn, TurnStream>();
   #activity: Activity = { name: 'resting', stream: undefined };
@@ -270,9 +277,28 @@ export class SessionClient {
     return attachment !== undefined && attachment.optionsKey !== fingerprint(this.row.options);
   }
 
-  /** Memory of the process in bytes; undefined without one, or where it can't be told. */
+  /** What the model would have to read again of the conversation; see {@link ContextUse.estimate}. */
+  get context(): ContextEstimate {
+    return this.#context.estimate(this.row);
+  }
+
+  /** A number from 0 to 1, the attached process's own for as long as it stays; 0 without one. */
+  get lot(): number {
+    return this.#link.attachment?.lot ?? 0;
+  }
+
+  /** Memory of the process in bytes, measured now; undefined without one, or where it can't be told. */
   async memoryBytes(): Promise<number | undefined> {
-    return this.#link.attachment?.connection.process.memoryBytes();
+    const { attachment } = this.#link;
+    if (attachment === undefined) return undefined;
+    const bytes = await attachment.connection.process.memoryBytes();
+    attachment.memoryBytes = bytes ?? attachment.memoryBytes;
+    return bytes;
+  }
+
+  /** What the last {@link SessionClient.memoryBytes} of this process said. */
+  get lastMemoryBytes(): number | undefined {
+    return this.#link.attachment?.memoryBytes;
   }
 
   /**
@@ -342,9 +368,9 @@ export class SessionClient {
     }
   }
 
-  /** Takes the process of a session at rest; the session stays. Resolves when it is gone. */
+  /** Takes the process while no turn runs; the session stays, and prompts that wait get another. Resolves when it is gone. */
   async disconnect(reason: string): Promise<void> {
-    if (!this.busy) await this.#link.release(reason);
+    if (this.#runningTurn === undefined) await this.#link.release(reason);
   }
 
   /** Refuses prompts from now on. Those that wait stay in the store for the next host; their readers get the error. */
@@ -452,6 +478,7 @@ export class SessionClient {
     } else if (attachment.optionsKey !== fingerprint(turn.agentOptions)) {
       void this.#link.release('options_changed');
     } else if (attachment.connection.process.alive) {
+      if (attachment.turns > 0 && this.#parts.recycle?.(this) === true) return;
       void this.#run(turn, attachment);
     }
   }
@@ -493,6 +520,7 @@ export class SessionClient {
       turn,
       attachment,
       journal: this.#journal,
+      context: this.#context,
       telemetry: this.#parts.telemetry,
       stop: (cause) => void this.#stopTurn(turn, cause),
     });

@@ -1,3 +1,4 @@
+import type { ContextUse } from './context-use.ts';
 import type { Journal } from './journal.ts';
 import type { Attachment } from './link.ts';
 import type { StopCause } from './stop-cause.ts';
@@ -18,6 +19,7 @@ export interface TurnRun {
   readonly turn: Turn;
   readonly attachment: Attachment;
   readonly journal: Journal;
+  readonly context: ContextUse;
   readonly telemetry: Telemetry;
   readonly stop: (cause: StopCause) => void;
 }
@@ -36,6 +38,7 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   let lost: RoundhouseError | undefined;
   for await (const output of process.prompt(prompt)) {
     turn.observe(output);
+    run.context.observe(output);
     if (output.kind === 'ended')
       return { end: endOf(output.end, lost), usable: output.processUsable && process.alive };
     if (output.kind === 'transcript_stale') {
