@@ -38,6 +38,11 @@ export function registerGauges(metrics: PrometheusMetrics, { pool, host }: Compo
     ['state'],
   );
   metrics.gauge('roundhouse_readers', 'Readers that follow sessions.', () => pool.stats().readers);
+  metrics.gauge(
+    'roundhouse_processes_owned',
+    'Agent processes that the pool has started and not seen end.',
+    () => pool.processesOwned,
+  );
   metrics.gauge('roundhouse_processes_alive', 'Agent processes of this server that live.', () =>
     host.countOwned(),
   );

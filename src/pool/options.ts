@@ -110,6 +110,22 @@ export const poolOptionsSchema = z
       .describe(
         'Age of an attachment of a process, after which the session gets a new process between two turns; the conversation stays. ms, 60000..86400000.',
       ),
+    maxDeaths: z
+      .number()
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(10)
+      .describe(
+        'Agent processes that may die by themselves within deathsPeriodMs; at so many the server is not ready and starts slowly, until they are half as many. 0 switches it off. Deaths, 0..100000.',
+      ),
+    deathsPeriodMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(3_600_000)
+      .default(60_000)
+      .describe('Period in which deaths of agent processes are counted. ms, 1000..3600000.'),
     idleThresholdMs: z
       .number()
       .int()

@@ -1,3 +1,4 @@
+import type { DeathWatch } from './death-watch.ts';
 import type { Slot, Slots } from './slots.ts';
 import type { Spare } from './spares.ts';
 import { StartBreaker } from './start-breaker.ts';
@@ -31,6 +32,8 @@ export interface ProcessStarterParts {
   readonly slots: Slots;
   /** Starts at once: starting costs CPU, so never more than there are cores. */
   readonly starts: Slots;
+  /** Told of processes that die by themselves; it slows starts down when they are too many. */
+  readonly deaths: DeathWatch;
   readonly attempts: number;
   /** Options under those of every session. They are not stored: a change holds for known sessions too. */
   readonly defaultAgent?: AgentOptions;
@@ -51,9 +54,15 @@ interface Launch {
 export class ProcessStarter implements Connector {
   readonly #parts: ProcessStarterParts;
   readonly #breaker = new StartBreaker();
+  #owned = 0;
 
   constructor(parts: ProcessStarterParts) {
     this.#parts = parts;
+  }
+
+  /** Processes that have started and are not gone. */
+  get owned(): number {
+    return this.#owned;
   }
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
@@ -84,10 +93,11 @@ export class ProcessStarter implements Connector {
 
   /**
    * Starts a process for a session that does not exist yet, if that makes nobody wait: undefined when no slot is free, or
-   * no room to start in besides one for somebody who comes now.
+   * no room to start in besides one for somebody who comes now, or processes keep dying.
    */
   prepare(options: AgentOptions): Promise<Spare> | undefined {
-    const { slots, starts } = this.#parts;
+    const { slots, starts, deaths } = this.#parts;
+    if (deaths.reason !== undefined) return undefined;
     const slot = slots.tryAcquire();
     const start = slot && starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
     if (slot !== undefined && start === undefined) slot.release();
@@ -122,6 +132,8 @@ export class ProcessStarter implements Connector {
 
   async #startWithin(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
     await this.#rescue(request);
+    // The start itself needs time too.
+    await this.#parts.deaths.waitToStart(signal, request.startMs / 2);
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       const start = await this.#parts.starts.acquire({ signal });
@@ -189,13 +201,16 @@ export class ProcessStarter implements Connector {
     telemetry.metrics.count('roundhouse_process_starts_total', { kind, outcome: 'ready' });
     const seconds = (monotonicMs() - sinceMs) / 1000;
     telemetry.metrics.observe('roundhouse_start_seconds', seconds, { kind });
+    this.#owned += 1;
     void this.#followToEnd(process, launch.sessionId, processFolder);
     return { clientId, process, processFolder };
   }
 
   async #followToEnd(process: AgentProcess, id: string, processFolder: string): Promise<void> {
-    const { host, telemetry } = this.#parts;
+    const { host, deaths, telemetry } = this.#parts;
     const exit = await process.exited;
+    this.#owned -= 1;
+    if (exit.reason === undefined) deaths.noteDeath();
     const cause = exit.reason ?? exit.signal ?? `code ${exit.code}`;
     telemetry.metrics.count('roundhouse_process_exits_total', { cause });
     try {

@@ -1,3 +1,4 @@
+import { DeathWatch } from './death-watch.ts';
 import { chooseVictim } from './eviction.ts';
 import { ProcessStarter, type ProcessStarterParts } from './process-starter.ts';
 import { Slots } from './slots.ts';
@@ -14,13 +15,18 @@ const BYTES_PER_SPARE = 150 * 1024 * 1024;
 /** Why a process is taken from a session at rest. */
 export type TakeReason = 'evicted' | 'idle' | 'expired' | 'options_changed';
 
-export interface ProcessesParts extends Omit<ProcessStarterParts, 'slots' | 'starts' | 'attempts'> {
+export interface ProcessesParts extends Omit<
+  ProcessStarterParts,
+  'slots' | 'starts' | 'deaths' | 'attempts'
+> {
   readonly options: {
     readonly maxProcesses: number;
     readonly maxStarts: number;
     readonly startAttempts: number;
     readonly maxWaiters: number;
     readonly waitMs: number;
+    readonly maxDeaths: number;
+    readonly deathsPeriodMs: number;
     readonly spares: SpareSettings & { readonly reserveBytes: number };
   };
   readonly tenants: Tenants;
@@ -34,8 +40,10 @@ export class Processes {
   readonly spares: Spares;
   /** Where sessions get theirs from. */
   readonly connector: Connector;
+  readonly deaths: DeathWatch;
   readonly #parts: ProcessesParts;
   readonly #starts: Slots;
+  readonly #starter: ProcessStarter;
 
   constructor(parts: ProcessesParts) {
     this.#parts = parts;
@@ -58,12 +66,15 @@ export class Processes {
       maxWaiters: Infinity,
       waitMs: Infinity,
     });
+    this.deaths = new DeathWatch({ ...options, telemetry });
     const starter = new ProcessStarter({
       ...parts,
       slots: this.slots,
       starts: this.#starts,
+      deaths: this.deaths,
       attempts: options.startAttempts,
     });
+    this.#starter = starter;
     this.connector = starter;
     this.spares = new Spares({
       settings: options.spares,
@@ -73,6 +84,11 @@ export class Processes {
       hasMemory: () => this.#hasMemoryForSpare(),
       telemetry,
     });
+  }
+
+  /** Processes that have started and are not gone, as the pool counts them. */
+  get owned(): number {
+    return this.#starter.owned;
   }
 
   takeSpare(agent: AgentOptions): Spare | undefined {
@@ -105,6 +121,7 @@ export class Processes {
 
   /** Gives out no more, and ends what nobody has taken. Resolves when that is gone. */
   close(refusal: RoundhouseError): Promise<void> {
+    this.deaths.close();
     const spares = this.spares.close();
     this.slots.refuse(refusal);
     this.#starts.refuse(refusal);

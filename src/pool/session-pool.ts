@@ -289,13 +289,17 @@ export class SessionPool {
     return memory;
   }
 
-  /** Whether new turns are taken, and if not, why. */
+  /** Processes that have started and are not gone, as the pool counts them; the host tells how many are alive. */
+  get processesOwned(): number {
+    return this.#processes.owned;
+  }
+
+  /** Whether new turns should be sent here, and if not, why. A pool whose processes keep dying still takes them, slowly. */
   readiness(): { readonly ready: boolean; readonly reason?: string } {
     if (!this.#parts.options.enabled)
       return { ready: false, reason: 'the session pool is disabled' };
-    return this.#refusal === undefined
-      ? { ready: true }
-      : { ready: false, reason: this.#refusal.message };
+    const reason = this.#refusal?.message ?? this.#processes.deaths.reason;
+    return reason === undefined ? { ready: true } : { ready: false, reason };
   }
 
   /**

@@ -13,6 +13,9 @@ import { MemorySessionStore } from '../../src/store/memory/memory-session-store.
 export interface WorldSettings {
   readonly maxProcesses: number;
   readonly maxSessions: number;
+  readonly maxTurnsPerProcess?: number;
+  readonly maxDeaths?: number;
+  readonly deathsPeriodMs?: number;
 }
 
 /** What a prompt makes the agent do, after it has said which conversation it is in. */
