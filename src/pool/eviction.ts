@@ -1,3 +1,4 @@
+import { estimateEviction, worthKeeping } from './eviction-cost.ts';
 import type { SessionClient } from '../session/session-client.ts';
 
 /**
@@ -6,7 +7,10 @@ import type { SessionClient } from '../session/session-client.ts';
  */
 export const UNUSED_GRACE_SECONDS = 1;
 
-/** Whether the process of this session may be taken: one that runs, or has prompts waiting, never. */
+/**
+ * Whether the process of this session may be taken: never one that runs, or has prompts waiting. A turn that waits for its
+ * client's answer runs.
+ */
 export function isEvictable(client: SessionClient): boolean {
   return client.status === 'idle' && !client.busy && !isFresh(client);
 }
@@ -16,21 +20,36 @@ export function isFresh(client: SessionClient): boolean {
   return client.turnsOfProcess === 0 && client.metrics.idleSeconds < UNUSED_GRACE_SECONDS;
 }
 
-/**
- * The session whose process is taken next: sessions that nobody reads before those with readers (whose streams outlive
- * the process, but who are likely to prompt), then the least recently used.
- */
-export function chooseVictim(clients: Iterable<SessionClient>): SessionClient | undefined {
-  let victim: SessionClient | undefined;
-  for (const client of clients) {
-    if (isEvictable(client) && (victim === undefined || isBetterVictim(client, victim)))
-      victim = client;
-  }
-  return victim;
+/** A session whose process may be taken, as it stands in the choice. */
+interface Candidate {
+  readonly client: SessionClient;
+  readonly read: boolean;
+  readonly worth: number;
+  readonly idleSeconds: number;
 }
 
-function isBetterVictim(client: SessionClient, than: SessionClient): boolean {
-  const read = client.readerCount > 0;
-  if (read !== than.readerCount > 0) return !read;
-  return client.metrics.idleSeconds > than.metrics.idleSeconds;
+/**
+ * The session whose process is taken next: sessions that nobody reads before those with readers (whose streams outlive
+ * the process, but who are likely to prompt), then the one least worth keeping, then the least recently used.
+ */
+export function chooseVictim(clients: Iterable<SessionClient>): SessionClient | undefined {
+  let victim: Candidate | undefined;
+  for (const client of clients) {
+    if (!isEvictable(client)) continue;
+    const candidate = candidateOf(client);
+    if (victim === undefined || isBetterVictim(candidate, victim)) victim = candidate;
+  }
+  return victim?.client;
+}
+
+function candidateOf(client: SessionClient): Candidate {
+  const { idleSeconds } = client.metrics;
+  const worth = worthKeeping(estimateEviction(client), idleSeconds);
+  return { client, read: client.readerCount > 0, worth, idleSeconds };
+}
+
+function isBetterVictim(candidate: Candidate, than: Candidate): boolean {
+  if (candidate.read !== than.read) return !candidate.read;
+  if (candidate.worth !== than.worth) return candidate.worth < than.worth;
+  return candidate.idleSeconds > than.idleSeconds;
 }

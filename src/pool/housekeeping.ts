@@ -1,29 +1,61 @@
+import { isEvictable } from './eviction.ts';
+import { watchMemory, type MemoryPressureParts } from './memory-pressure.ts';
+import { errorText } from '../errors.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { every } from '../time/timers.ts';
 
-export interface HousekeepingParts {
+/** Processes that were started together end up to this share of their life earlier, each by its own lot. */
+const TTL_JITTER = 0.1;
+
+export interface HousekeepingParts extends Omit<MemoryPressureParts, 'telemetry'> {
   /** A snapshot: what is done here changes the sessions in memory. */
   readonly clients: () => readonly SessionClient[];
   /** Takes the process of a session at rest; the conversation stays. */
-  readonly disconnect: (client: SessionClient, reason: 'idle' | 'expired') => void;
+  readonly disconnect: (client: SessionClient, reason: 'idle' | 'expired' | 'recycled') => void;
   /** Takes a session without a process out of memory; the conversation stays. */
   readonly forget: (client: SessionClient) => void;
   readonly idleThresholdMs: number;
   readonly sessionTtlMs: number;
+  readonly maxProcessBytes?: number | undefined;
+  readonly maxTurnsPerProcess?: number | undefined;
   readonly cleanupIntervalMs: number;
   readonly telemetry: Telemetry;
 }
 
 /**
  * Looks over the sessions in memory from time to time: what has been at rest for long loses its process, then its place.
- * Idle counts from the end of the last turn; a running turn is never touched, however old it is. Returns how to stop.
+ * Idle counts from the end of the last turn; a running turn is never touched, however old it is. What processes hold is
+ * measured by the way, for whoever has to choose between them. Returns how to stop.
  */
 export function startHousekeeping(parts: HousekeepingParts): () => void {
+  let measuring = false;
   const timer = every(parts.cleanupIntervalMs, () => {
     for (const client of parts.clients()) lookAfter(client, parts);
+    if (measuring) return;
+    measuring = true;
+    void measure(parts).finally(() => {
+      measuring = false;
+    });
   });
-  return () => timer.cancel();
+  const stopWatching = watchMemory(parts);
+  return () => {
+    timer.cancel();
+    stopWatching();
+  };
+}
+
+/** Whether a process has held too much, or run too many turns, to run another one. */
+export function isSpent(
+  client: Pick<SessionClient, 'lastMemoryBytes' | 'turnsOfProcess'>,
+  limits: Pick<HousekeepingParts, 'maxProcessBytes' | 'maxTurnsPerProcess'>,
+): boolean {
+  const { maxProcessBytes = Infinity, maxTurnsPerProcess = Infinity } = limits;
+  // One that has run nothing is as small as it gets: to replace it again would go on for ever.
+  if (client.turnsOfProcess === 0) return false;
+  return (
+    client.turnsOfProcess >= maxTurnsPerProcess || (client.lastMemoryBytes ?? 0) > maxProcessBytes
+  );
 }
 
 function lookAfter(client: SessionClient, parts: HousekeepingParts): void {
@@ -31,13 +63,26 @@ function lookAfter(client: SessionClient, parts: HousekeepingParts): void {
   const { idleSeconds, ageSeconds } = client.metrics;
   const idle = idleSeconds * 1000 >= parts.idleThresholdMs;
   if (client.status === 'idle') {
+    const ttlMs = parts.sessionTtlMs * (1 - TTL_JITTER * client.lot);
     if (idle) parts.disconnect(client, 'idle');
-    else if (ageSeconds * 1000 >= parts.sessionTtlMs) parts.disconnect(client, 'expired');
+    else if (ageSeconds * 1000 >= ttlMs) parts.disconnect(client, 'expired');
   } else if (
     idle &&
     (client.status === 'disconnected' || client.status === 'error') &&
     client.readerCount === 0
   ) {
     parts.forget(client);
+  }
+}
+
+async function measure(parts: HousekeepingParts): Promise<void> {
+  for (const client of parts.clients()) {
+    try {
+      await client.memoryBytes();
+    } catch (error) {
+      const { log } = parts.telemetry;
+      log.debug('session_memory_unreadable', { sessionId: client.name, error: errorText(error) });
+    }
+    if (isEvictable(client) && isSpent(client, parts)) parts.disconnect(client, 'recycled');
   }
 }

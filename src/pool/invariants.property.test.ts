@@ -21,6 +21,7 @@ test('no order of commands breaks I1 to I7, I10 or I11', async () => {
       fc.record({
         maxProcesses: fc.integer({ min: 2, max: 3 }),
         maxSessions: fc.constantFrom(3, 6, 100),
+        maxTurnsPerProcess: fc.constantFrom(1, 2, 100),
         // Degraded most of the time, or never; starts wait half a second each, so that none is refused.
         maxDeaths: fc.constantFrom(0, 2),
         deathsPeriodMs: fc.constant(1_000),

@@ -108,7 +108,34 @@ export const poolOptionsSchema = z
       .max(86_400_000)
       .default(3_600_000)
       .describe(
-        'Age of an attachment of a process, after which the session gets a new process between two turns; the conversation stays. ms, 60000..86400000.',
+        'Age of an attachment of a process, after which the session gets a new process between two turns, or up to a tenth earlier where it is idle; the conversation stays. ms, 60000..86400000.',
+      ),
+    maxProcessBytes: z
+      .number()
+      .int()
+      .min(134_217_728)
+      .max(1_099_511_627_776)
+      .optional()
+      .describe(
+        'Memory of a process, from which on the session gets a new one between two turns; measured with each clean-up. Bytes, 134217728..1099511627776; by default no limit.',
+      ),
+    maxTurnsPerProcess: z
+      .number()
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe(
+        'Turns of a process, after which the session gets a new one. Turns, 1..1000000; by default no limit.',
+      ),
+    minFreeBytes: z
+      .number()
+      .int()
+      .min(0)
+      .max(1_099_511_627_776)
+      .default(268_435_456)
+      .describe(
+        'Free memory of the machine, cgroup limits included, below which processes at rest are ended one after the other, prepared ones first. 0 switches it off. Bytes, 0..1099511627776.',
       ),
     maxDeaths: z
       .number()

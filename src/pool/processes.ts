@@ -1,4 +1,5 @@
 import { DeathWatch } from './death-watch.ts';
+import { estimateEviction } from './eviction-cost.ts';
 import { chooseVictim } from './eviction.ts';
 import { ProcessStarter, type ProcessStarterParts } from './process-starter.ts';
 import { Slots } from './slots.ts';
@@ -13,7 +14,15 @@ import type { SessionClient } from '../session/session-client.ts';
 const BYTES_PER_SPARE = 150 * 1024 * 1024;
 
 /** Why a process is taken from a session at rest. */
-export type TakeReason = 'evicted' | 'idle' | 'expired' | 'options_changed';
+export type TakeReason =
+  | 'evicted'
+  | 'idle'
+  | 'expired'
+  | 'options_changed'
+  /** It held too much memory, or had run too many turns. */
+  | 'recycled'
+  /** The machine is short of memory. */
+  | 'memory_pressure';
 
 export interface ProcessesParts extends Omit<
   ProcessStarterParts,
@@ -103,12 +112,18 @@ export class Processes {
   /** Takes the process of a session at rest; the conversation stays. Resolves when it is gone. */
   async take(client: SessionClient, reason: TakeReason): Promise<void> {
     const { log, metrics } = this.#parts.telemetry;
+    const { contextTokens, cacheWarm, bytes } = estimateEviction(client);
     metrics.count('roundhouse_evictions_total', { reason });
+    const cache = cacheWarm ? 'warm' : 'cold';
+    metrics.count('roundhouse_eviction_context_tokens_total', { cache }, contextTokens);
     log.info('session_process_taken', {
       sessionId: client.name,
       clientId: client.clientId,
       reason,
       idleSeconds: client.metrics.idleSeconds,
+      contextTokens,
+      cacheWarm,
+      bytes,
     });
     await client.disconnect(reason);
   }
@@ -128,12 +143,22 @@ export class Processes {
     return spares;
   }
 
-  /** Begins to free a slot: of a spare, for nobody uses it yet, else of the session that loses least by it. */
+  /** Ends the process that is missed least, for the machine is short of memory. Undefined when all are at work. */
+  shrink(): Promise<void> | undefined {
+    return this.#endOne('memory_pressure', 'memory_pressure');
+  }
+
+  /** Begins to free a slot. */
   #reclaim(): Promise<void> | undefined {
-    const given = this.spares.giveUpOne();
+    return this.#endOne('slot_needed', 'evicted');
+  }
+
+  /** Begins to end a spare, for nobody uses it yet, else the process of the session that loses least by it. */
+  #endOne(spareReason: string, reason: TakeReason): Promise<void> | undefined {
+    const given = this.spares.giveUpOne(spareReason);
     if (given !== undefined) return given;
     const victim = chooseVictim(this.#parts.clients());
-    return victim && this.take(victim, 'evicted');
+    return victim && this.take(victim, reason);
   }
 
   async #hasMemoryForSpare(): Promise<boolean> {

@@ -1,6 +1,6 @@
-import { isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
+import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
-import { startHousekeeping } from './housekeeping.ts';
+import { isSpent, startHousekeeping } from './housekeeping.ts';
 import type { PoolOptions } from './options.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
@@ -83,7 +83,7 @@ export class SessionPool {
 
   constructor(parts: SessionPoolParts) {
     this.#parts = parts;
-    const { options, telemetry } = parts;
+    const { options, host, telemetry } = parts;
     const { maxWaiters, waitMs, sessionTtlMs, connectionRecovery } = options;
     this.#tenants = new Tenants(parts.tenantLimits);
     this.#processes = new Processes({
@@ -116,6 +116,9 @@ export class SessionPool {
       clients: () => this.#residents.clients(),
       disconnect: (client, reason) => void this.#processes.take(client, reason),
       forget: (client) => void this.#forget(client),
+      memoryAvailableBytes: () => host.memoryAvailableBytes(),
+      hasProcesses: () => this.#processes.owned > 0,
+      shrink: () => this.#processes.shrink(),
       telemetry,
       ...options,
     });
@@ -358,6 +361,7 @@ export class SessionPool {
       maxQueuedTurns: options.maxQueuedTurns,
       admitTurn: () => this.#tenants.admitTurn(row.tenant),
       onChange: (changed) => this.#onChange(changed),
+      recycle: (spent) => this.#recycleIfSpent(spent),
       ...(tailLimits !== undefined && { tailLimits }),
       ...(spare !== undefined && { spare: spare.connection }),
     });
@@ -395,8 +399,16 @@ export class SessionPool {
     );
   }
 
+  /** Takes a process that has run enough; the conversation goes on in another one when it is needed. */
+  #recycleIfSpent(client: SessionClient): boolean {
+    if (!isSpent(client, this.#parts.options)) return false;
+    void this.#processes.take(client, 'recycled');
+    return true;
+  }
+
   #onChange(client: SessionClient): void {
     if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
+    if (isEvictable(client) && this.#recycleIfSpent(client)) return;
     // A session at rest may be what a waiter needs: its process, or its place.
     this.#processes.poke();
     this.#places.poke();

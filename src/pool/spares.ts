@@ -129,11 +129,11 @@ export class Spares {
     });
   }
 
-  /** Gives one up for somebody who needs its slot now: of the configuration asked for longest ago. Undefined when there is none. */
-  giveUpOne(): Promise<void> | undefined {
+  /** Gives one up for what needs its slot, or its memory, now: of the configuration asked for longest ago. Undefined when there is none. */
+  giveUpOne(reason: string): Promise<void> | undefined {
     for (const kind of this.#kinds.values()) {
       const spare = kind.ready.shift();
-      if (spare !== undefined) return this.#discard(spare, 'slot_needed');
+      if (spare !== undefined) return this.#discard(spare, reason);
     }
     return undefined;
   }

@@ -35,6 +35,10 @@ export const COUNTERS = {
     help: 'Processes taken from idle sessions, by reason.',
     labels: ['reason'],
   },
+  roundhouse_eviction_context_tokens_total: {
+    help: 'Tokens of the conversations whose processes were taken, by whether the prompt cache was probably warm or cold.',
+    labels: ['cache'],
+  },
   roundhouse_spares_total: {
     help: 'New sessions that found a prepared process or did not, by outcome (hit, miss) and reason.',
     labels: ['outcome', 'reason'],

@@ -36,10 +36,14 @@ export function makePool(options: PoolFixtureOptions = {}) {
     (event: string, fields: LogFields = {}): void => {
       lines.push({ ...fields, level, event });
     };
-  const counted: { name: string; labels: Readonly<Record<string, string>> }[] = [];
+  const counted: { name: string; labels: Readonly<Record<string, string>>; by?: number }[] = [];
   const telemetry: Telemetry = {
     log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
-    metrics: { count: (name, labels = {}) => counted.push({ name, labels }), observe: () => {} },
+    metrics: {
+      count: (name, labels = {}, by?: number) =>
+        counted.push({ name, labels, ...(by !== undefined && { by }) }),
+      observe: () => {},
+    },
   };
   const driver = new ScriptedDriver(options.driver);
   const store = options.store ?? new MemorySessionStore();
