@@ -54,6 +54,27 @@ export interface UnfinishedTurn {
 }
 
 /**
+ * How much of a session's events is kept; what is left out sets no bound. A record goes as soon as one bound asks for it,
+ * the oldest first.
+ */
+export interface EventBounds {
+  /** Records. */
+  readonly maxEvents?: number | undefined;
+  /** UTF-8 bytes of the bodies and details of all records, as JSON. */
+  readonly maxBytes?: number | undefined;
+  /** Wall clock, RFC 3339 in UTC: records from before it may go. */
+  readonly notBefore?: string | undefined;
+}
+
+/** What one call of {@link SessionStore.trimEvents} has done. */
+export interface Trimmed {
+  /** Records that are gone since. */
+  readonly removed: number;
+  /** Whether the call ended at its bound of work and another one may remove more. */
+  readonly more: boolean;
+}
+
+/**
  * Where sessions live. Every method rejects with a `RoundhouseError`: `storage_failed`, or what its line says. What a
  * method has resolved survives the death of the process.
  */
@@ -85,7 +106,14 @@ export interface SessionStore {
   ): Promise<void>;
   /** Records with a number greater than `after`, in order, at most `limit` (1 to 10,000). */
   readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]>;
-  /** The number of the last record; 0 when there is none. */
+  /**
+   * Removes the oldest records, as far as `bounds` ask for it, at most `maxRecords` (1 to 10,000) in one call. Never those of
+   * a turn without an end, of the last turn, or the last record; so what is left has no holes, and its first number tells a
+   * reader what is gone. Any host may call it, at any time: what it takes is not written to any more. Nothing happens when
+   * the session is not there.
+   */
+  trimEvents(sessionId: string, bounds: EventBounds, maxRecords: number): Promise<Trimmed>;
+  /** The number of the last record that ever was; 0 when there was none. */
   lastEventNumber(sessionId: string): Promise<number>;
   /** Turns that the host left without an end, oldest first. */
   unfinishedTurns(): Promise<UnfinishedTurn[]>;

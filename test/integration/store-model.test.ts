@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
-import type { SessionPatch, SessionRow, SessionStore } from '../../src/contracts/session-store.ts';
+import type {
+  EventBounds,
+  SessionPatch,
+  SessionRow,
+  SessionStore,
+} from '../../src/contracts/session-store.ts';
 import { RoundhouseError } from '../../src/errors.ts';
 import { NO_USAGE } from '../../src/events/record.ts';
 import type { EventRecord } from '../../src/events/record.ts';
@@ -30,6 +35,12 @@ type Command =
       numberDrift: number;
       records: { what: 'prompt' | 'delivery' | 'end' | 'text'; turn: number; text: string }[];
       patch: SessionPatch;
+    }
+  | {
+      kind: 'trim';
+      session: number;
+      bounds: EventBounds;
+      maxRecords: number;
     }
   | { kind: 'read'; session: number; after: number; limit: number }
   | {
@@ -94,6 +105,19 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
       patch,
     }),
   },
+  fc.record({
+    kind: fc.constant('trim' as const),
+    session,
+    bounds: fc.record(
+      {
+        maxEvents: fc.integer({ min: 1, max: 5 }),
+        maxBytes: fc.nat({ max: 1_000 }),
+        notBefore: fc.constantFrom('2026-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'),
+      },
+      { requiredKeys: [] },
+    ),
+    maxRecords: fc.integer({ min: 0, max: 4 }),
+  }),
   fc.record({
     kind: fc.constant('read' as const),
     session,
@@ -180,6 +204,8 @@ function perform(
       const records = toRecords(id, last + 1 + command.numberDrift, command.records);
       return store.append(id, epoch + command.epochDrift, records, command.patch);
     }
+    case 'trim':
+      return store.trimEvents(id, command.bounds, command.maxRecords);
     case 'read':
       return store.readEvents(id, command.after, command.limit);
     case 'list':

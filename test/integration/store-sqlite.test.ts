@@ -17,7 +17,7 @@ import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import type { Database } from '../../src/store/sql/schema.ts';
 import { storageError } from '../../src/store/sql/sqlite-errors.ts';
 import { SqlSessionStore } from '../../src/store/sql/sql-session-store.ts';
-import { aRecord, aSession, failsWith, someRecords } from '../conformance/session-samples.ts';
+import { aRecord, aSession, AT, failsWith, someRecords } from '../conformance/session-samples.ts';
 
 let folder: string;
 let path: string;
@@ -295,6 +295,37 @@ describe('migrations', () => {
     expect(applied()).toEqual(Object.keys(MIGRATIONS));
   });
 
+  it('bring a database with events along, and count what is there', async () => {
+    const { '0001_sessions': first } = MIGRATIONS;
+    if (first === undefined) throw new Error('The first migration is gone.');
+    const database = new DatabaseSync(path);
+    const db = new Kysely<Database>({ dialect: new NodeSqliteDialect(database) });
+    await migrate(db, path, { '0001_sessions': first });
+    database.exec(`insert into sessions values ('sesn_1', 'key-a', 'old', 'agent-1', '{}', '/w', 'named', null,
+      '{}', 2, '${AT}', '${AT}', 'host-1', 1, 4)`);
+    const insert = database.prepare(
+      `insert into events values ('sesn_1', ?, ?, '${AT}', 'agent.message', ?, '{}')`,
+    );
+    const body = JSON.stringify(aRecord('sesn_1', 1, { text: 'ü' }).body);
+    for (const [index, turnId] of ['turn_1', 'turn_1', 'turn_2', 'turn_2'].entries())
+      insert.run(index + 1, turnId, body);
+    await db.destroy();
+    await withStore(async (store) => {
+      const bytes = Buffer.byteLength(body) + 2;
+      expect(await store.trimEvents('sesn_1', { maxBytes: 4 * bytes }, 10)).toMatchObject({
+        removed: 0,
+      });
+      expect(await store.trimEvents('sesn_1', { maxBytes: 4 * bytes - 1 }, 10)).toMatchObject({
+        removed: 1,
+      });
+      expect((await store.readEvents('sesn_1', 0, 10)).map(({ number }) => number)).toEqual([
+        2, 3, 4,
+      ]);
+      await store.append('sesn_1', 1, [aRecord('sesn_1', 5)]);
+    });
+    expect(applied()).toEqual(Object.keys(MIGRATIONS));
+  });
+
   it('refuse a schema of a newer version, each time, and change nothing', async () => {
     await withStore((store) => store.createSession(aSession()));
     const database = new DatabaseSync(path);
@@ -302,7 +333,7 @@ describe('migrations', () => {
     database.close();
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await expect(openSqliteStore({ path })).rejects.toThrow(
-        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0001_sessions/,
+        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0002_retention/,
       );
     }
     expect(applied()).toEqual([...Object.keys(MIGRATIONS), '0999_future']);

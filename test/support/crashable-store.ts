@@ -44,6 +44,8 @@ export class CrashableStore implements SessionStore {
     this.#reach(() => this.#store.claimSession(...call));
   readEvents: SessionStore['readEvents'] = (...call) =>
     this.#reach(() => this.#store.readEvents(...call));
+  trimEvents: SessionStore['trimEvents'] = (...call) =>
+    this.#reach(() => this.#store.trimEvents(...call));
   lastEventNumber: SessionStore['lastEventNumber'] = (...call) =>
     this.#reach(() => this.#store.lastEventNumber(...call));
   unfinishedTurns: SessionStore['unfinishedTurns'] = (...call) =>

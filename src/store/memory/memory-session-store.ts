@@ -2,11 +2,13 @@ import { RoundhouseError } from '../../errors.ts';
 import { NO_USAGE } from '../../events/record.ts';
 import type { EventRecord } from '../../events/record.ts';
 import type {
+  EventBounds,
   NewSession,
   SessionPage,
   SessionPatch,
   SessionRow,
   SessionStore,
+  Trimmed,
   UnfinishedTurn,
 } from '../../contracts/session-store.ts';
 import { toJson } from '../json.ts';
@@ -26,12 +28,21 @@ import {
   storeClosed,
   turnMarks,
 } from '../record-rules.ts';
+import { planTrim, recordBytes, type TrimCandidate } from '../trim-rules.ts';
 import { MemoryTranscriptStore } from './memory-transcript-store.ts';
 
-/** A session with its events as JSON: a deep copy that nobody can change. Event `n` stands at index `n - 1`. */
+/** An event as JSON, a deep copy that nobody can change, and what trimming asks of it. */
+interface StoredEvent extends TrimCandidate {
+  readonly json: string;
+}
+
+/** A session with its events. Event `n` stands at index `n - firstNumber`. */
 interface StoredSession {
   row: SessionRow;
-  readonly events: string[];
+  firstNumber: number;
+  lastNumber: number;
+  bytes: number;
+  events: StoredEvent[];
 }
 
 interface OpenTurn {
@@ -76,7 +87,7 @@ export class MemorySessionStore implements SessionStore {
       staleTranscriptFolder: null,
       lastActiveAt: session.createdAt,
     });
-    const stored = { row, events: [] };
+    const stored = { row, firstNumber: 1, lastNumber: 0, bytes: 0, events: [] };
     this.#sessions.set(row.id, stored);
     this.#byName.set(key, stored);
     return copy(row);
@@ -128,36 +139,63 @@ export class MemorySessionStore implements SessionStore {
     if (session === undefined) throw sessionNotFound(sessionId);
     if (session.row.epoch !== epoch) throw sessionMoved(sessionId, session.row.epoch, epoch);
     const first = records[0];
-    if (first !== undefined && first.number !== session.events.length + 1) {
-      throw recordsRefused(sessionId, session.events.length + 1, first.number);
+    if (first !== undefined && first.number !== session.lastNumber + 1) {
+      throw recordsRefused(sessionId, session.lastNumber + 1, first.number);
     }
     // Made before anything changes, so that a value that JSON can't hold leaves everything as it was.
-    const kept = records.map(toJson);
+    const kept = records.map(toStored);
     const changes = copy(patch);
     session.row = { ...session.row, ...changes };
     // Not push(...kept): a large append would exceed the number of arguments that a call can have.
-    for (const json of kept) session.events.push(json);
+    for (const event of kept) {
+      session.events.push(event);
+      session.lastNumber = event.number;
+      session.bytes += event.bytes;
+    }
     this.#markTurns(session, records);
   }
 
   async readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]> {
     this.#checkOpen();
     checkLimit(limit, MAX_READ_RECORDS);
-    const from = Math.max(0, after);
-    const events = this.#sessions.get(sessionId)?.events.slice(from, from + limit) ?? [];
-    return events.map((json): EventRecord => JSON.parse(json));
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return [];
+    const from = Math.max(0, after + 1 - session.firstNumber);
+    return session.events.slice(from, from + limit).map(recordOf);
+  }
+
+  async trimEvents(sessionId: string, bounds: EventBounds, maxRecords: number): Promise<Trimmed> {
+    this.#checkOpen();
+    checkLimit(maxRecords, MAX_READ_RECORDS);
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return { removed: 0, more: false };
+    const { lastNumber, bytes, events } = session;
+    const open = this.#openTurns.filter((turn) => turn.session === session);
+    const state = {
+      lastNumber,
+      bytes,
+      lastTurnId: events.findLast(({ turnId }) => turnId !== null)?.turnId ?? null,
+      firstOpenPrompt: open.map(({ promptNumber }) => promptNumber).toSorted((a, b) => a - b)[0],
+    };
+    const plan = planTrim(events.slice(0, maxRecords), state, bounds, maxRecords);
+    session.events = events.slice(plan.removed);
+    session.firstNumber += plan.removed;
+    session.bytes -= plan.removedBytes;
+    return { removed: plan.removed, more: plan.more };
   }
 
   async lastEventNumber(sessionId: string): Promise<number> {
     this.#checkOpen();
-    return this.#sessions.get(sessionId)?.events.length ?? 0;
+    return this.#sessions.get(sessionId)?.lastNumber ?? 0;
   }
 
   async unfinishedTurns(): Promise<UnfinishedTurn[]> {
     this.#checkOpen();
-    return this.#openTurns.map(({ session, promptNumber, delivered }) => {
-      const prompt: EventRecord = JSON.parse(session.events[promptNumber - 1] ?? 'null');
-      return { session: copy(session.row), prompt, delivered };
+    return this.#openTurns.flatMap(({ session, promptNumber, delivered }) => {
+      const prompt = session.events[promptNumber - session.firstNumber];
+      return prompt === undefined
+        ? []
+        : { session: copy(session.row), prompt: recordOf(prompt), delivered };
     });
   }
 
@@ -199,6 +237,16 @@ export class MemorySessionStore implements SessionStore {
       }
     }
   }
+}
+
+function toStored(record: EventRecord): StoredEvent {
+  const { number, turnId, at } = record;
+  const bytes = recordBytes({ body: toJson(record.body), detail: toJson(record.detail) });
+  return { number, turnId, at, bytes, json: toJson(record) };
+}
+
+function recordOf({ json }: StoredEvent): EventRecord {
+  return JSON.parse(json);
 }
 
 function nameKey(tenant: string, name: string): string {

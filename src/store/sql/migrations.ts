@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
@@ -78,6 +78,23 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         ])
         .addUniqueConstraint('transcript_entries_uuid', ['agent_session_id', 'subpath', 'uuid'])
         .execute();
+    },
+  },
+  '0002_retention': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('first_number', 'integer', (column) => column.notNull().defaultTo(1))
+        .execute();
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('event_bytes', 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+      await sql`
+        update sessions set event_bytes = coalesce((
+          select sum(octet_length(body) + octet_length(detail))
+          from events where events.session_id = sessions.id
+        ), 0)`.execute(db);
     },
   },
 };

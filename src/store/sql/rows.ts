@@ -23,6 +23,8 @@ export function newSessionColumns(session: NewSession): SessionsTable {
     owner: session.owner,
     epoch: 1,
     last_number: 0,
+    first_number: 1,
+    event_bytes: 0,
   };
 }
 

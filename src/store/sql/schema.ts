@@ -29,6 +29,10 @@ export interface SessionsTable {
   readonly epoch: number;
   /** The number of the last event: one `update` compares it and the epoch, and moves both forward. */
   readonly last_number: number;
+  /** The number of the first event that is still there, or would be: trimming compares it and moves it forward. */
+  readonly first_number: number;
+  /** UTF-8 bytes of the bodies and details of the events that are there. A `bigint`, the only one. */
+  readonly event_bytes: number;
 }
 
 /** Key: `(session_id, number)`. Goes with its session. */

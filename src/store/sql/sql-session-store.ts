@@ -1,11 +1,13 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { EventRecord } from '../../events/record.ts';
 import type {
+  EventBounds,
   NewSession,
   SessionPage,
   SessionPatch,
   SessionRow,
   SessionStore,
+  Trimmed,
   UnfinishedTurn,
 } from '../../contracts/session-store.ts';
 import {
@@ -25,10 +27,14 @@ import {
   turnMarks,
 } from '../record-rules.ts';
 import type { TurnMark } from '../record-rules.ts';
+import { planTrim, recordBytes, type TrimState } from '../trim-rules.ts';
 import { inChunks } from './chunks.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database } from './schema.ts';
 import { SqlTranscriptStore, type MapStorageError } from './sql-transcript-store.ts';
+
+/** As `recordBytes` counts them. */
+const EVENT_BYTES = sql<number>`octet_length(body) + octet_length(detail)`;
 
 /** What a {@link SqlSessionStore} is made of. The schema must be up to date. */
 export interface SqlSessionStoreParts {
@@ -142,9 +148,11 @@ export class SqlSessionStore implements SessionStore {
     return this.#mapped(async () => {
       checkRecords(sessionId, records);
       // Made before the transaction begins: it must hold the one connection for as short as it can.
-      const rows = inChunks(records.map(eventColumns));
+      const columns = records.map(eventColumns);
+      const bytes = columns.reduce((sum, row) => sum + recordBytes(row), 0);
+      const rows = inChunks(columns);
       await this.#db.transaction().execute(async (trx) => {
-        await moveSession(trx, sessionId, epoch, records, patch);
+        await moveSession(trx, sessionId, epoch, records, bytes, patch);
         for (const chunk of rows) await trx.insertInto('events').values(chunk).execute();
         for (const mark of turnMarks(records)) await markTurn(trx, sessionId, mark);
       });
@@ -163,6 +171,44 @@ export class SqlSessionStore implements SessionStore {
         .limit(limit)
         .execute();
       return rows.map(toEvent);
+    });
+  }
+
+  trimEvents(sessionId: string, bounds: EventBounds, maxRecords: number): Promise<Trimmed> {
+    return this.#mapped(async () => {
+      checkLimit(maxRecords, MAX_READ_RECORDS);
+      const session = await readTrimState(this.#db, sessionId);
+      if (session === undefined) return { removed: 0, more: false };
+      // Decided outside of the transaction, which holds the one connection: nobody writes to old records, and appends since
+      // only let more go. Another trimmer would be noticed by the first number.
+      const candidates = await this.#db
+        .selectFrom('events')
+        .select(['number', 'turn_id as turnId', 'at', EVENT_BYTES.as('bytes')])
+        .where('session_id', '=', sessionId)
+        .where('number', '>=', session.firstNumber)
+        .where('number', '<', session.firstNumber + maxRecords)
+        .orderBy('number')
+        .execute();
+      const plan = planTrim(candidates, session, bounds, maxRecords);
+      if (plan.removed === 0) return { removed: 0, more: false };
+      return this.#db.transaction().execute(async (trx) => {
+        const { numUpdatedRows } = await trx
+          .updateTable('sessions')
+          .set((eb) => ({
+            first_number: plan.firstKept,
+            event_bytes: eb('event_bytes', '-', plan.removedBytes),
+          }))
+          .where('id', '=', sessionId)
+          .where('first_number', '=', session.firstNumber)
+          .executeTakeFirstOrThrow();
+        if (numUpdatedRows === 0n) return { removed: 0, more: false };
+        await trx
+          .deleteFrom('events')
+          .where('session_id', '=', sessionId)
+          .where('number', '<', plan.firstKept)
+          .execute();
+        return { removed: plan.removed, more: plan.more };
+      });
     });
   }
 
@@ -251,6 +297,7 @@ async function moveSession(
   sessionId: string,
   epoch: number,
   records: readonly EventRecord[],
+  bytes: number,
   patch: SessionPatch,
 ): Promise<void> {
   const first = records[0];
@@ -258,7 +305,11 @@ async function moveSession(
   const { numUpdatedRows } = await trx
     .updateTable('sessions')
     // `epoch` keeps the list from being empty when there is neither a record nor a patch.
-    .set({ ...patchColumns(patch), epoch, ...(last && { last_number: last.number }) })
+    .set((eb) => ({
+      ...patchColumns(patch),
+      epoch,
+      ...(last && { last_number: last.number, event_bytes: eb('event_bytes', '+', bytes) }),
+    }))
     .where('id', '=', sessionId)
     .where('epoch', '=', epoch)
     .$if(first !== undefined, (update) =>
@@ -274,6 +325,44 @@ async function moveSession(
   if (row === undefined) throw sessionNotFound(sessionId);
   if (row.epoch !== epoch) throw sessionMoved(sessionId, row.epoch, epoch);
   throw recordsRefused(sessionId, row.last_number + 1, first?.number ?? 0);
+}
+
+/** What trimming has to know of a session. Undefined when it is not there. */
+async function readTrimState(
+  db: Kysely<Database>,
+  sessionId: string,
+): Promise<(TrimState & { readonly firstNumber: number }) | undefined> {
+  const row = await db
+    .selectFrom('sessions')
+    .select((eb) => [
+      'first_number',
+      'last_number',
+      'event_bytes',
+      eb
+        .selectFrom('events')
+        .select('turn_id')
+        .where('session_id', '=', sessionId)
+        .where('turn_id', 'is not', null)
+        .orderBy('number', 'desc')
+        .limit(1)
+        .as('last_turn_id'),
+      eb
+        .selectFrom('open_turns')
+        .select((open) => open.fn.min('prompt_number').as('first_open_prompt'))
+        .where('session_id', '=', sessionId)
+        .as('first_open_prompt'),
+    ])
+    .where('id', '=', sessionId)
+    .executeTakeFirst();
+  return (
+    row && {
+      firstNumber: row.first_number,
+      lastNumber: row.last_number,
+      bytes: row.event_bytes,
+      lastTurnId: row.last_turn_id,
+      firstOpenPrompt: row.first_open_prompt ?? undefined,
+    }
+  );
 }
 
 async function markTurn(trx: Kysely<Database>, sessionId: string, mark: TurnMark): Promise<void> {
