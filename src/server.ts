@@ -67,6 +67,7 @@ export async function startServer(
       tailLimits: {
         maxItems: config.server.readerMaxItems,
         maxLagMs: config.server.readerMaxLagMs,
+        maxBytes: config.server.readerMaxBytes,
       },
     });
     const { pool } = composition;

@@ -55,6 +55,7 @@ const keySchema = z.strictObject({
     .max(10_000)
     .optional()
     .describe('Callers that may wait for a process. Callers, 0..10000; default pool.maxWaiters.'),
+  admin: z.boolean().optional().describe('Whether the key may also run the server: drain it.'),
 });
 
 const serverSchema = z
@@ -84,7 +85,7 @@ const serverSchema = z
       .array(keySchema)
       .default([])
       .describe(
-        'Keys that clients may use, as a list of `{id, hash, name?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `roundhouse keys new` makes one. Without any, everybody on this machine may.',
+        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
       )
       .meta({ secret: true }),
     heartbeatMs: z
@@ -127,6 +128,15 @@ const serverSchema = z
       .default(30_000)
       .describe(
         'How long an event may wait for its reader before that one is cut off. ms, 100..600000.',
+      ),
+    readerMaxBytes: z
+      .number()
+      .int()
+      .min(65_536)
+      .max(1_073_741_824)
+      .default(8_388_608)
+      .describe(
+        'Memory of the events that may wait for a reader before it is cut off. Bytes, roughly, 65536..1073741824.',
       ),
   })
   .superRefine((server, context) => {

@@ -42,7 +42,31 @@ export type PreviewBlock =
   | { readonly type: 'thinking' }
   | { readonly type: 'tool_use'; readonly toolUseId: string; readonly name: string };
 
-/** What a reader of a session's log gets: kept records in order, and previews between them. */
+/** Records that are gone: retention removed them before this reader asked. Both numbers included. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * What a reader of a session's log gets: kept records in order, previews between them, and, ahead of the first record, the
+ * gap where records that it asked for are gone.
+ */
 export type LogItem =
-  | { readonly record: EventRecord; readonly preview?: never }
-  | { readonly preview: Preview; readonly turnId: string; readonly record?: never };
+  | { readonly record: EventRecord; readonly preview?: never; readonly gap?: never }
+  | {
+      readonly preview: Preview;
+      readonly turnId: string;
+      readonly record?: never;
+      readonly gap?: never;
+    }
+  | { readonly gap: Gap; readonly record?: never; readonly preview?: never };
+
+/**
+ * What is gone between the last number that a reader has seen and the first record of what it was given. Numbers have no
+ * holes and a log always keeps its last record, so the first record tells it.
+ */
+export function gapBefore(seen: number, first: EventRecord | undefined): Gap | undefined {
+  if (first === undefined || first.number === seen + 1) return undefined;
+  return { from: seen + 1, to: first.number - 1 };
+}

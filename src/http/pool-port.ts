@@ -83,7 +83,7 @@ export interface PoolPort {
     query: { limit: number; after?: string },
   ): Promise<{ sessions: readonly SessionInfo[]; next: string | null }>;
   getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined>;
-  /** Records with a number greater than `after`. `session_not_found`. */
+  /** Records with a number greater than `after`; the first one tells when earlier ones are gone. `session_not_found`. */
   readEvents(
     tenant: string,
     name: string,

@@ -83,6 +83,7 @@ const STOP: Preview = { kind: 'block_stop', messageId: 'msg_1', index: 0 };
 
 /** A record's text, or a preview's kind. */
 function textOf(item: LogItem): string {
+  if (item.gap !== undefined) return `gap ${item.gap.from}-${item.gap.to}`;
   if (item.record === undefined)
     return item.preview.kind === 'text_delta' ? `+${item.preview.text}` : item.preview.kind;
   const { body } = item.record;
@@ -279,7 +280,7 @@ test('a reader of one turn gets its items only, and ends with the record that en
 test('a reader that does not drain is cut with reader_too_slow, counted, and can come back', async () => {
   const count = vi.fn<Metrics['count']>();
   const { log } = makeLog({
-    tailLimits: { maxItems: 3, maxLagMs: 60_000 },
+    tailLimits: { maxItems: 3, maxLagMs: 60_000, maxBytes: 1_000_000 },
     telemetry: { ...NO_TELEMETRY, metrics: { ...NO_TELEMETRY.metrics, count } },
   });
   const slow = log.read({ after: 0 });
@@ -361,4 +362,70 @@ test('a closed log takes appends, shows what is kept, and ends every reader with
   // Who only wants a turn that has ended gets all of it.
   const ofTurn = follow(log.read({ after: 0, turnId: 'turn_1' }));
   expect(await ofTurn.done).toBe('ended');
+});
+
+test('a reader is told first what is gone, and then gets the rest', async () => {
+  const { store, log } = makeLog();
+  await log.append(['r1', 'r2', 'r3', 'r4'].map((text) => record(text)));
+  store.records.splice(0, 2);
+  const all = follow(log.read({ after: 0 }));
+  const middle = follow(log.read({ after: 1 }));
+  const rest = follow(log.read({ after: 2 }));
+  await settle();
+  await log.append([record('r5')]);
+  await settle();
+  expect(all.seen).toEqual(['gap 1-2', 'r3', 'r4', 'r5']);
+  expect(middle.seen).toEqual(['gap 2-2', 'r3', 'r4', 'r5']);
+  expect(rest.seen).toEqual(['r3', 'r4', 'r5']);
+});
+
+test('behind a gap too, no record is shown before it was published', async () => {
+  const { store, log } = makeLog();
+  await log.append(['r1', 'r2', 'r3'].map((text) => record(text)));
+  store.records.splice(0, 2);
+  const gate = Promise.withResolvers<void>();
+  store.gate = gate.promise;
+  const written = log.append([record('r4')]);
+  await settle();
+  log.preview('turn_1', START);
+  const reader = follow(log.read({ after: 0 }));
+  await settle();
+  expect(store.records).toHaveLength(2);
+  expect(reader.seen).toEqual(['gap 1-2', 'r3']);
+  gate.resolve();
+  await written;
+  await settle();
+  expect(reader.seen).toEqual(['gap 1-2', 'r3', 'r4', 'message_start']);
+});
+
+test('the reader of a turn that is gone, or partly, ends behind the gap', async () => {
+  const { store, log } = makeLog();
+  await log.append([record('a1', 'turn_a'), record('a2', 'turn_a'), record('a3', 'turn_a', true)]);
+  await log.append([record('b1', 'turn_b')]);
+  store.records.splice(0, 1);
+  const partly = follow(log.read({ after: 0, turnId: 'turn_a' }));
+  expect(await partly.done).toBe('ended');
+  expect(partly.seen).toEqual(['gap 1-1', 'a2', 'a3']);
+  store.records.splice(0, 2);
+  const gone = follow(log.read({ after: 0, turnId: 'turn_a' }));
+  expect(await gone.done).toBe('ended');
+  expect(gone.seen).toEqual(['gap 1-3']);
+});
+
+test('what waits for a stalled reader is bounded in bytes, whatever is written', async () => {
+  const maxBytes = 100_000;
+  const { log } = makeLog({ tailLimits: { maxItems: 10_000, maxLagMs: 60_000, maxBytes } });
+  const stalled = log.read({ after: 0 });
+  const first = stalled.next();
+  await settle();
+  const text = 'x'.repeat(10_000);
+  let offered = 0;
+  while (log.readerCount > 0) {
+    log.preview('turn_1', delta(text));
+    offered += text.length;
+    expect(offered).toBeLessThanOrEqual(maxBytes + text.length);
+  }
+  expect(offered).toBeGreaterThan(maxBytes / 2);
+  // What it had been given by then is dropped with the rest.
+  await expect(first).rejects.toMatchObject({ code: 'reader_too_slow' });
 });

@@ -1,8 +1,9 @@
 import { OpenMessage } from './open-message.ts';
-import { DEFAULT_TAIL_LIMITS, Tail, type TailLimits } from './tail.ts';
+import { approximateBytes } from './item-bytes.ts';
+import { DEFAULT_TAIL_LIMITS, Tail, type LiveItem, type TailLimits } from './tail.ts';
 import type { SessionPatch, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, type RoundhouseError } from '../errors.ts';
-import type { LogItem, Preview } from '../events/preview.ts';
+import { gapBefore, type LogItem, type Preview } from '../events/preview.ts';
 import { turnEndOf, type EventRecord, type NewRecord } from '../events/record.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { wallClockIso } from '../time/clock.ts';
@@ -91,19 +92,33 @@ export class SessionLog {
     else this.#publishPreview(turnId, preview);
   }
 
-  /** The records after a number, then the live tail, until the signal aborts, the turn ends or the log is closed. */
+  /**
+   * The records after a number, then the live tail, until the signal aborts, the turn ends or the log is closed. Where the
+   * first of them are gone, a gap comes in their place; a turn of which something is gone has ended, and so does its reader.
+   */
   async *read(options: ReadOptions): AsyncGenerator<LogItem, void, undefined> {
     const { turnId, signal } = options;
     const left = (): boolean => signal?.aborted === true;
     let seen = options.after;
+    let gapped = false;
     // Catch up from the store. The last comparison and the joining of the tail happen in one tick, so nothing falls between.
     while (seen < this.#lastNumber) {
       if (left()) return;
       // Not beyond what has been published: a record that is only in the store yet would overtake the previews before it.
-      const limit = Math.min(BACKLOG_PAGE, this.#lastNumber - seen);
+      const published = this.#lastNumber;
+      const limit = Math.min(BACKLOG_PAGE, published - seen);
       const page = await this.#parts.store.readEvents(this.#parts.sessionId, seen, limit);
       if (page.length === 0) break;
+      const gap = gapBefore(seen, page[0]);
+      if (gap !== undefined) {
+        gapped = true;
+        const from = seen + 1;
+        seen = Math.min(gap.to, published);
+        if (left()) return;
+        yield { gap: { from, to: seen } };
+      }
       for (const record of page) {
+        if (record.number > published) break;
         seen = record.number;
         if (turnId !== undefined && record.turnId !== turnId) continue;
         if (left()) return;
@@ -111,7 +126,7 @@ export class SessionLog {
         if (turnId !== undefined && turnEndOf(record) !== undefined) return;
       }
     }
-    if (left()) return;
+    if (left() || (gapped && turnId !== undefined)) return;
     if (this.#closed !== undefined) {
       if (this.#closed.error !== undefined) throw this.#closed.error;
       return;
@@ -205,9 +220,12 @@ export class SessionLog {
     this.#offer({ turnId, preview });
   }
 
-  #offer(item: LogItem): void {
+  #offer(item: LiveItem): void {
+    if (this.#tails.size === 0) return;
+    // Once for all readers: they share the item.
+    const bytes = approximateBytes(item);
     for (const tail of this.#tails) {
-      if (tail.offer(item)) continue;
+      if (tail.offer(item, bytes)) continue;
       this.#tails.delete(tail);
       this.#parts.telemetry.metrics.count('roundhouse_readers_cut_total');
       this.#parts.telemetry.log.warn('session_reader_cut', {

@@ -1,5 +1,5 @@
 import { RoundhouseError } from '../errors.ts';
-import type { LogItem } from '../events/preview.ts';
+import type { Gap, LogItem } from '../events/preview.ts';
 import { monotonicMs } from '../time/clock.ts';
 
 /** How far a reader may fall behind before it is cut off. */
@@ -8,9 +8,21 @@ export interface TailLimits {
   readonly maxItems: number;
   /** Age of the oldest waiting item, in milliseconds, at the moment a further one arrives. */
   readonly maxLagMs: number;
+  /**
+   * Memory of the items waiting for the reader, in bytes, roughly: the length of their JSON. One item alone always passes.
+   * What the reader has taken and not finished comes on top, so that it holds at most twice this.
+   */
+  readonly maxBytes: number;
 }
 
-export const DEFAULT_TAIL_LIMITS: TailLimits = { maxItems: 10_000, maxLagMs: 30_000 };
+export const DEFAULT_TAIL_LIMITS: TailLimits = {
+  maxItems: 10_000,
+  maxLagMs: 30_000,
+  maxBytes: 8 * 1024 * 1024,
+};
+
+/** What happens: a gap is of the past, so it never comes this way. */
+export type LiveItem = Exclude<LogItem, { readonly gap: Gap }>;
 
 /**
  * The live end of a reader: a bounded queue between the log, which never waits, and one consumer. A consumer that does not
@@ -18,7 +30,8 @@ export const DEFAULT_TAIL_LIMITS: TailLimits = { maxItems: 10_000, maxLagMs: 30_
  */
 export class Tail {
   readonly #limits: TailLimits;
-  #items: LogItem[] = [];
+  #items: LiveItem[] = [];
+  #bytes = 0;
   #oldestAtMs = 0;
   #end: { readonly error: RoundhouseError | undefined } | undefined;
   #wake: (() => void) | undefined;
@@ -27,23 +40,32 @@ export class Tail {
     this.#limits = limits;
   }
 
-  /** Hands an item over. False when the reader has been cut, now or before. */
-  offer(item: LogItem): boolean {
+  /** Of the items that wait, as they were offered. */
+  get queuedBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Hands an item of about `bytes` over. False when the reader has been cut, now or before. */
+  offer(item: LiveItem, bytes: number): boolean {
     if (this.#end !== undefined) return false;
     const now = monotonicMs();
     if (this.#items.length === 0) this.#oldestAtMs = now;
     const lagMs = now - this.#oldestAtMs;
-    if (this.#items.length >= this.#limits.maxItems || lagMs > this.#limits.maxLagMs) {
+    const { maxItems, maxLagMs, maxBytes } = this.#limits;
+    const tooLarge = this.#items.length > 0 && this.#bytes + bytes > maxBytes;
+    if (this.#items.length >= maxItems || lagMs > maxLagMs || tooLarge) {
       this.#items = [];
+      this.#bytes = 0;
       this.end(
         new RoundhouseError(
           'reader_too_slow',
-          `The reader fell behind by ${this.#limits.maxItems} events or ${this.#limits.maxLagMs} ms and was cut off; read again from the last number seen.`,
+          `The reader fell behind by ${maxItems} events, ${maxBytes} bytes or ${maxLagMs} ms and was cut off; read again from the last number seen.`,
         ),
       );
       return false;
     }
     this.#items.push(item);
+    this.#bytes += bytes;
     this.#wakeUp();
     return true;
   }
@@ -55,11 +77,12 @@ export class Tail {
   }
 
   /** Everything that waits, as soon as there is something; undefined when the tail has ended. */
-  async take(): Promise<readonly LogItem[] | undefined> {
+  async take(): Promise<readonly LiveItem[] | undefined> {
     for (;;) {
       if (this.#items.length > 0) {
         const items = this.#items;
         this.#items = [];
+        this.#bytes = 0;
         return items;
       }
       if (this.#end !== undefined) {

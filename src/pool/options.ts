@@ -169,6 +169,38 @@ export const poolOptionsSchema = z
       .max(3_600_000)
       .default(30_000)
       .describe('Period of the idle clean-up. ms, 100..3600000.'),
+    retention: z
+      .strictObject({
+        maxEvents: z
+          .number()
+          .int()
+          .min(1)
+          .max(1_000_000_000)
+          .optional()
+          .describe(
+            'Events of a session that are kept; by default all. Its last turn, and turns that have not ended, stay in any case. Events, 1..1000000000.',
+          ),
+        maxAgeMs: z
+          .number()
+          .int()
+          .min(1_000)
+          .max(315_360_000_000)
+          .optional()
+          .describe(
+            'Age by the wall clock at which an event goes; by default never. ms, 1000..315360000000.',
+          ),
+        maxBytes: z
+          .number()
+          .int()
+          .min(1_024)
+          .max(1_099_511_627_776)
+          .optional()
+          .describe(
+            'Size of the events of a session that are kept, as JSON; by default any. Bytes, 1024..1099511627776.',
+          ),
+      })
+      .prefault({})
+      .describe('How much of the events of each session is kept.'),
     drainMs: z
       .number()
       .int()

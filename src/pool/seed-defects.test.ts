@@ -115,7 +115,7 @@ test('D3: what an interrupted turn puts out late reaches only its own readers', 
   expect(answerOf(await collect(first))).toBe('earlylate');
   expect(answerOf(await collect(second))).toBe('You said: second. Before: late.');
   const turnIds = (await collect(second)).map((item) =>
-    item.record === undefined ? item.turnId : item.record.turnId,
+    item.preview === undefined ? item.record?.turnId : item.turnId,
   );
   expect(new Set(turnIds)).toEqual(new Set([second.turnId]));
 });

@@ -6,6 +6,7 @@ import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
+import { Retention } from './retention.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
 import { Slots } from './slots.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
@@ -75,6 +76,7 @@ export class SessionPool {
   readonly #places: Slots;
   readonly #residents: Residents;
   readonly #stopHousekeeping: () => void;
+  readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
   #closing: Promise<void> | undefined;
   readonly #hurry = Promise.withResolvers<void>();
@@ -121,6 +123,12 @@ export class SessionPool {
       shrink: () => this.#processes.shrink(),
       telemetry,
       ...options,
+    });
+    this.#retention = new Retention({
+      ...options,
+      store: parts.store,
+      clients: () => this.#residents.clients(),
+      telemetry,
     });
   }
 
@@ -207,7 +215,10 @@ export class SessionPool {
     return row && this.#info(row);
   }
 
-  /** Records after a number, in order, at most `limit`. `session_not_found`. */
+  /**
+   * Records after a number, in order, at most `limit`. When the first one is not the next number, those between are gone
+   * (`pool.retention`). `session_not_found`.
+   */
   async readEvents(
     tenant: string,
     name: string,
@@ -336,6 +347,7 @@ export class SessionPool {
     );
     this.#refusal = refusal;
     this.#stopHousekeeping();
+    const retention = this.#retention.stop();
     const clients = this.#residents.clients();
     for (const client of clients) client.refusePrompts(refusal);
     this.#places.refuse(refusal);
@@ -347,6 +359,7 @@ export class SessionPool {
     await this.#residents.empty();
     await spares;
     await this.#recovering;
+    await retention;
   }
 
   #makeClient(row: SessionRow, lastNumber: number, spare: Spare | undefined): SessionClient {

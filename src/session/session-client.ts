@@ -258,6 +258,11 @@ export class SessionClient {
     return this.#journal.log.readerCount;
   }
 
+  /** The number of the last record. */
+  get lastNumber(): number {
+    return this.#journal.log.lastNumber;
+  }
+
   /** False when the process has failed, or could not be started. A session without a process is healthy. */
   get healthy(): boolean {
     const { attachment } = this.#link;

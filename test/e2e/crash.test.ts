@@ -294,8 +294,8 @@ test('SIGTERM is not held up by a connection on which nothing was asked, nor by 
   expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   expect(monotonicMs() - sinceMs).toBeLessThan(5_000);
   expect((await follower.rest()).at(-1)).toMatchObject({
-    event: 'error',
-    data: { error: { type: 'overloaded_error' } },
+    event: 'end',
+    data: { reason: 'draining', reconnect: true },
   });
 });
 

@@ -275,6 +275,10 @@ export class World {
     const numbers: number[] = [];
     let ends = 0;
     for await (const item of items) {
+      if (item.gap !== undefined) {
+        this.problems.push(`a reader of ${prompt} got a gap`);
+        continue;
+      }
       const of = item.record === undefined ? item.turnId : item.record.turnId;
       if (of !== turnId) this.problems.push(`a reader of ${prompt} got an item of another turn`);
       if (item.record === undefined) continue;

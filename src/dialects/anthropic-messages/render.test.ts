@@ -348,3 +348,9 @@ describe('a turn that failed', () => {
     expect(types(renderer.push(t.text('m1', 0, 'a')))[0]).toBe('content_block_start');
   });
 });
+
+test('an answer of which something is gone is an error, never a shorter answer', () => {
+  const { events, renderer } = render([{ gap: { from: 1, to: 3 } }, ...thinkingTurn()]);
+  expect(renderer.failure).toMatchObject({ code: 'reader_too_slow' });
+  expect(types(events)).toEqual(['error']);
+});

@@ -72,8 +72,9 @@ export class MessageRenderer {
   /** Takes the next item of the turn. Gives the events that it causes; none after the end. */
   push(item: LogItem): MessageEvent[] {
     if (this.#stage === 'ended') return [];
-    if (item.record === undefined) this.#onPreview(item.preview);
-    else this.#onRecord(item.record);
+    if (item.record !== undefined) this.#onRecord(item.record);
+    else if (item.preview !== undefined) this.#onPreview(item.preview);
+    else this.#fail(incomplete());
     return this.#take();
   }
 
@@ -310,6 +311,14 @@ export class MessageRenderer {
     this.#failure = error;
     this.#out.push(errorBody(error, this.#options.requestId));
   }
+}
+
+/** Only a reader that came back to a turn long after its end can meet a gap; what it would show is not the whole answer. */
+function incomplete(): RoundhouseError {
+  return new RoundhouseError(
+    'reader_too_slow',
+    'Events of this turn were removed before they were read; read the session from /sessions/{id}/events.',
+  );
 }
 
 function placeOf(detail: EventRecord['detail']): PendingBlock['place'] {

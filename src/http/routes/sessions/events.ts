@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { errorBody } from '../../../dialects/anthropic-messages/error-body.ts';
 import { asRoundhouseError, RoundhouseError } from '../../../errors.ts';
-import type { LogItem } from '../../../events/preview.ts';
+import { gapBefore, type LogItem } from '../../../events/preview.ts';
 import { clientGoneSignal } from '../../client-presence.ts';
 import type { AppDependencies } from '../../deps.ts';
 import { parseQuery, wholeNumber } from '../../query.ts';
@@ -17,11 +17,14 @@ const querySchema = z.strictObject({
 });
 
 const DEFAULT_LIMIT = 1_000;
+/** For a log that ends without an error. */
+const SESSION_ENDED = new RoundhouseError('session_ended', 'The session has ended.');
 const KEEP_ALIVE = ': keep-alive\n\n';
 
 /**
  * `GET /sessions/:sessionId/events`: the records after `after` (default 0), as a JSON page, or with
- * `accept: text/event-stream` as a stream that goes on with what happens (`limit` is for pages only).
+ * `accept: text/event-stream` as a stream that goes on with what happens (`limit` is for pages only). Records that are
+ * gone are a `gap`, and a stream that the server ends says why in an `end`.
  */
 export function sessionEventsRoute(app: FastifyInstance, deps: AppDependencies): void {
   app.get<SessionParams>('/sessions/:sessionId/events', async (request, reply) => {
@@ -33,7 +36,11 @@ export function sessionEventsRoute(app: FastifyInstance, deps: AppDependencies):
     }
     const { after = 0, limit = DEFAULT_LIMIT } = query;
     const data = await deps.pool.readEvents(request.tenant, name, { after, limit });
-    return { data, next: data.length === limit ? (data.at(-1)?.number ?? null) : null };
+    return {
+      data,
+      next: data.length === limit ? (data.at(-1)?.number ?? null) : null,
+      gap: gapBefore(after, data[0]) ?? null,
+    };
   });
 }
 
@@ -72,23 +79,33 @@ async function follow(
     heartbeatMs: options.heartbeatMs,
     readerMaxLagMs: options.readerMaxLagMs,
   });
+  let lastNumber = after;
   try {
     for await (const item of items) {
       writer.send(itemText(item));
+      lastNumber = item.record?.number ?? item.gap?.to ?? lastNumber;
       if (writer.blocked) await writer.drained();
       if (writer.closed) break;
     }
+    writer.send(endText(SESSION_ENDED, request.id, lastNumber));
   } catch (error) {
-    const body = errorBody(asRoundhouseError(error), request.id);
-    writer.send(sseEvent('error', JSON.stringify(body)));
+    writer.send(endText(asRoundhouseError(error), request.id, lastNumber));
   } finally {
     writer.end();
   }
   return reply;
 }
 
-/** A record under its number; a preview has none, so that it moves no `Last-Event-ID`. */
+/** The last event of a stream that the server ends: why, whether to come back, and from where. */
+function endText(error: RoundhouseError, requestId: string, lastNumber: number): string {
+  const { message } = errorBody(error, requestId).error;
+  const reconnect = error.kind.retryable || error.code === 'reader_too_slow';
+  return sseEvent('end', JSON.stringify({ reason: error.code, reconnect, lastNumber, message }));
+}
+
+/** A record, or the end of a gap, under its number; a preview has none, so that it moves no `Last-Event-ID`. */
 function itemText(item: LogItem): string {
+  if (item.gap !== undefined) return sseEvent('gap', JSON.stringify(item.gap), item.gap.to);
   if (item.record !== undefined) {
     return sseEvent(item.record.type, JSON.stringify(item.record), item.record.number);
   }
