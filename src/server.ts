@@ -40,6 +40,8 @@ export interface RunningServer {
   drain(reason: string): Promise<void>;
   /** The same at once: what runs is interrupted. */
   close(): Promise<void>;
+  /** Settles when the server has stopped, whoever asked for it: {@link RunningServer.drain}, or `POST /admin/drain`. */
+  readonly stopped: Promise<void>;
 }
 
 /**
@@ -72,8 +74,14 @@ export async function startServer(
     });
     const { pool } = composition;
     registerGauges(telemetry.metrics, composition);
+    let server: RunningServer | undefined;
     const app = createApp({
       pool,
+      drain: () => {
+        // Who waits for the end gets its failure by `stopped`.
+        server?.drain('POST /admin/drain').catch(() => {});
+        return { deadlineMs: config.pool.drainMs };
+      },
       options: {
         ...config.server,
         models: config.agent.models,
@@ -85,7 +93,8 @@ export async function startServer(
     const url = await app.listen({ host, port });
     pool.resumePrompts();
     telemetry.log.info('server_started', { url, upstream: upstream.kind, dataDir: config.dataDir });
-    return running({ url, app, composition, simulator, log: telemetry.log });
+    server = running({ url, app, composition, simulator, log: telemetry.log });
+    return server;
   } catch (error) {
     await composition?.close(0);
     await simulator?.close();
@@ -103,6 +112,16 @@ interface Running {
 
 function running({ url, app, composition, simulator, log }: Running): RunningServer {
   let ended: Promise<void> | undefined;
+  const stopped = Promise.withResolvers<void>();
+  // Nobody has to listen to it.
+  stopped.promise.catch(() => {});
+  const stop = (drainMs: number | undefined, reason: string): Promise<void> => {
+    if (ended === undefined) {
+      ended = end(drainMs, reason);
+      stopped.resolve(ended);
+    }
+    return ended;
+  };
   const end = async (drainMs: number | undefined, reason: string): Promise<void> => {
     log.info('server_draining', { reason });
     // The pool first: its readers get their last event before their connections go.
@@ -117,10 +136,11 @@ function running({ url, app, composition, simulator, log }: Running): RunningSer
   return {
     url,
     ...(simulator !== undefined && { simulator: { url: simulator.url } }),
-    drain: (reason) => (ended ??= end(undefined, reason)),
+    stopped: stopped.promise,
+    drain: (reason) => stop(undefined, reason),
     close() {
       const pool = composition.pool.close();
-      return Promise.all([pool, (ended ??= end(0, 'close'))]).then(() => {});
+      return Promise.all([pool, stop(0, 'close')]).then(() => {});
     },
   };
 }

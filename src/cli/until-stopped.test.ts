@@ -104,3 +104,29 @@ it('rejects with what made the start fail', async () => {
     ),
   ).rejects.toThrow('no port');
 });
+
+it('ends with 0 when the server was drained by somebody else', async () => {
+  const context = world();
+  const running = { ...server(), stopped: Promise.resolve() };
+  const ended = runUntilStopped(
+    () => Promise.resolve(running),
+    () => {},
+    context,
+  );
+  expect(await ended).toBe(0);
+  expect(running.calls).toEqual(['close']);
+  expect(context.signals.listenerCount('SIGTERM')).toBe(0);
+});
+
+it('ends with 1 when such a drain failed', async () => {
+  const stopped = Promise.reject(new Error('disk'));
+  const running = { ...server(), stopped };
+  const context = world();
+  const ended = runUntilStopped(
+    () => Promise.resolve(running),
+    () => {},
+    context,
+  );
+  expect(await ended).toBe(1);
+  expect(String(context.stderr.read())).toContain('disk');
+});

@@ -7,13 +7,15 @@ export interface Stoppable {
   drain(reason: string): Promise<void>;
   /** Ends at once. */
   close(): Promise<void>;
+  /** Settles when it has stopped, also when it was told to by somebody else; absent where nobody else can. */
+  readonly stopped?: Promise<void>;
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
  * Starts a server and keeps it until a signal comes. The first one drains it (exit code 0), the second closes it at once
- * (1), also while it is still starting. Rejects with what made the start fail.
+ * (1), also while it is still starting. A server that stops in good order by itself ends with 0 too. Rejects with what made the start fail.
  */
 export async function runUntilStopped<T extends Stoppable>(
   start: () => Promise<T>,
@@ -59,10 +61,13 @@ async function orderly<T extends Stoppable>(
 ): Promise<number> {
   const server = await starting;
   onReady(server);
-  const reason = await signal;
-  stderr.write(`Finishing running turns (${reason}); again to stop at once.\n`);
   try {
-    await server.drain(reason);
+    const stopped = server.stopped?.then(() => undefined);
+    const reason = await Promise.race(stopped === undefined ? [signal] : [signal, stopped]);
+    if (reason !== undefined) {
+      stderr.write(`Finishing running turns (${reason}); again to stop at once.\n`);
+      await server.drain(reason);
+    }
     await server.close();
     return 0;
   } catch (error) {

@@ -2,7 +2,6 @@ import { describe, expect, test, vi } from 'vitest';
 import { TurnItems } from '../dialects/testing/log-items.ts';
 import { RoundhouseError } from '../errors.ts';
 import { assertBindAllowed, createAuthenticator, hashKey } from './auth.ts';
-import { FakePool } from './testing/fake-pool.ts';
 import { sseEvents, testApp } from './testing/test-app.ts';
 
 const keys = [
@@ -90,7 +89,7 @@ describe('without keys', () => {
     { host: 'localhost', origin: 'http://[::1]:3000' },
     { host: 'localhost', 'x-api-key': 'anything' },
   ])('%j is let in', (headers) => {
-    expect(authenticate(headers)).toBe('default');
+    expect(authenticate(headers)).toEqual({ tenant: 'default', admin: true });
   });
 
   test.each([
@@ -248,10 +247,12 @@ describe('sessions', () => {
       ['3', 'agent.message'],
       [undefined, 'preview'],
       ['4', 'agent.message'],
+      [undefined, 'end'],
     ]);
     expect(await read({ ...accept, 'last-event-id': '3' }, '?after=0')).toEqual([
       [undefined, 'preview'],
       ['4', 'agent.message'],
+      [undefined, 'end'],
     ]);
     const bad = { url: '/sessions/demo/events', headers: { ...accept, 'last-event-id': 'x' } };
     expect((await app.inject(bad)).statusCode).toBe(400);
@@ -283,17 +284,77 @@ describe('sessions', () => {
     expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('tell a reader that was cut off', async () => {
-    const pool = new FakePool();
-    const { app } = testApp({}, pool);
-    pool.sessions.set('default/demo', []);
-    pool.live.end(new RoundhouseError('reader_too_slow', 'Too slow.'));
+  test.each([
+    ['reader_too_slow', true],
+    ['session_moved', true],
+    ['draining', true],
+    ['session_ended', false],
+  ] as const)('tell a reader why its stream ends: %s', async (code, reconnect) => {
+    const { app, pool, t } = withEvents(3);
+    pool.live.push(t.text('m9', 0, 'more'), t.delta('m9', 1, 'x'));
+    pool.live.end(new RoundhouseError(code, `It was ${code}.`));
     const response = await app.inject({
-      url: '/sessions/demo/events',
+      url: '/sessions/demo/events?after=1',
       headers: { accept: 'text/event-stream' },
     });
-    expect(sseEvents(response.body)).toMatchObject([
-      { event: 'error', data: { error: { type: 'overloaded_error', message: 'Too slow.' } } },
+    expect(sseEvents(response.body).at(-1)).toEqual({
+      event: 'end',
+      data: { reason: code, reconnect, lastNumber: 4, message: `It was ${code}.` },
+    });
+  });
+
+  test('say what is gone, on a page and in a stream, once', async () => {
+    const { app, pool } = withEvents(5);
+    pool.sessions.get('default/demo')?.splice(0, 3);
+    const page = async (after: number): Promise<unknown> =>
+      (await app.inject(`/sessions/demo/events?after=${after}`)).json<{ gap: unknown }>().gap;
+    expect(await Promise.all([0, 2, 3, 4, 5].map(page))).toEqual([
+      { from: 1, to: 3 },
+      { from: 3, to: 3 },
+      null,
+      null,
+      null,
     ]);
+    vi.spyOn(pool, 'followEvents').mockImplementation(async () => pool.live.read());
+    pool.live.push({ gap: { from: 1, to: 3 } });
+    pool.live.end(new RoundhouseError('draining', 'Bye.'));
+    const accept = { accept: 'text/event-stream' };
+    const stream = await app.inject({ url: '/sessions/demo/events', headers: accept });
+    expect(sseEvents(stream.body)).toMatchObject([
+      { id: '3', event: 'gap', data: { from: 1, to: 3 } },
+      { event: 'end', data: { reason: 'draining', lastNumber: 3 } },
+    ]);
+  });
+});
+
+const drain = (): { deadlineMs: number } => ({ deadlineMs: 20_000 });
+
+describe('POST /admin/drain', () => {
+  const post = { method: 'POST', url: '/admin/drain' } as const;
+
+  test('needs a key with admin: true, where there are keys', async () => {
+    const started = vi.fn<typeof drain>(drain);
+    const root = { id: 'root', hash: hashKey('key-r'), admin: true };
+    const { app } = testApp({ keys: [...keys, root] }, undefined, { drain: started });
+    const status = async (key?: string): Promise<number> => {
+      const headers = key === undefined ? {} : { 'x-api-key': key };
+      return (await app.inject({ ...post, headers })).statusCode;
+    };
+    expect([await status(), await status('key-a')]).toEqual([401, 403]);
+    expect(started).not.toHaveBeenCalled();
+    expect(await status('key-r')).toBe(202);
+    expect(started).toHaveBeenCalledOnce();
+  });
+
+  test('without keys needs loopback, as everything does, and answers at once', async () => {
+    const { app } = testApp({}, undefined, { drain });
+    const answer = await app.inject(post);
+    expect([answer.statusCode, answer.json()]).toEqual([
+      202,
+      { draining: true, deadlineMs: 20_000 },
+    ]);
+    const evil = { ...post, headers: { host: 'evil.test' } };
+    expect((await app.inject(evil)).statusCode).toBe(403);
+    expect((await testApp().app.inject(post)).statusCode).toBe(404);
   });
 });

@@ -5,6 +5,7 @@ import { logWhenOver } from './access-log.ts';
 import { createAuthenticator } from './auth.ts';
 import type { AppDependencies } from './deps.ts';
 import { newRequestId } from './request-id.ts';
+import { drainRoute } from './routes/admin/drain.ts';
 import { healthRoutes } from './routes/health/read.ts';
 import { countTokensRoute } from './routes/messages/count-tokens.ts';
 import { createMessageRoutes } from './routes/messages/create.ts';
@@ -23,6 +24,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whose sessions the request may see: the key's id, or `default` without keys. Empty on public routes. */
     tenant: string;
+    /** Whether the request may run the server: its key may, or there are no keys. False on public routes. */
+    admin: boolean;
   }
   interface FastifyContextConfig {
     /** Whether the route needs no key. */
@@ -56,6 +59,7 @@ export function createApp(deps: AppDependencies): FastifyInstance {
 
   const begin = (request: FastifyRequest, reply: FastifyReply): void => {
     request.tenant = '';
+    request.admin = false;
     reply.header('request-id', request.id);
     logWhenOver(telemetry.log, request, reply);
   };
@@ -63,10 +67,13 @@ export function createApp(deps: AppDependencies): FastifyInstance {
   // JSON is the only body there is; a text body is what a page of another site could send without asking.
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('tenant', '');
+  app.decorateRequest('admin', false);
   app.addHook('onRequest', async (request, reply) => {
     begin(request, reply);
     if (request.routeOptions.config.public === true) return;
-    request.tenant = authenticate(request.headers);
+    const { tenant, admin } = authenticate(request.headers);
+    request.tenant = tenant;
+    request.admin = admin;
   });
   app.setErrorHandler((error, request, reply) => {
     sendFailure(telemetry.log, request, reply, error);
@@ -96,6 +103,7 @@ const ROUTES: readonly ((app: FastifyInstance, deps: AppDependencies) => void)[]
   sessionEventsRoute,
   healthRoutes,
   metricsRoute,
+  drainRoute,
 ];
 
 function pathOf(url: string): string {

@@ -9,6 +9,15 @@ export interface KeyEntry {
   readonly id: string;
   /** `sha256:` and 64 hexadecimal digits. */
   readonly hash: string;
+  /** Whether it may also run the server. */
+  readonly admin?: boolean | undefined;
+}
+
+/** Who makes a request. */
+export interface Caller {
+  /** Whose sessions it may see. */
+  readonly tenant: string;
+  readonly admin: boolean;
 }
 
 /** The tenant of everybody, while no keys are configured. */
@@ -19,18 +28,18 @@ export function hashKey(key: string): string {
   return `sha256:${createHash('sha256').update(key).digest('hex')}`;
 }
 
-/** Tells the tenant of a request, or throws `unauthorized` or `forbidden`. */
-export type Authenticator = (headers: IncomingHttpHeaders) => string;
+/** Tells who makes a request, or throws `unauthorized` or `forbidden`. */
+export type Authenticator = (headers: IncomingHttpHeaders) => Caller;
 
 /**
  * With keys: `x-api-key` or a bearer token must be one of them; every hash is compared, in constant time. Without keys:
- * everybody is {@link DEFAULT_TENANT}, but the request must be meant for loopback and not come from another site's page,
+ * everybody is {@link DEFAULT_TENANT} and may everything, but the request must be meant for loopback and not come from another site's page,
  * else a web page could use the server through its reader's browser (CSRF, DNS rebinding).
  */
 export function createAuthenticator(keys: readonly KeyEntry[]): Authenticator {
   if (keys.length === 0) return authenticateLocal;
   const entries = keys.map((key) => ({
-    id: key.id,
+    caller: { tenant: key.id, admin: key.admin === true },
     digest: Buffer.from(key.hash.slice(7), 'hex'),
   }));
   return (headers) => {
@@ -42,14 +51,14 @@ export function createAuthenticator(keys: readonly KeyEntry[]): Authenticator {
       );
     }
     const digest = createHash('sha256').update(presented).digest();
-    let tenant: string | undefined;
+    let caller: Caller | undefined;
     for (const entry of entries) {
-      if (timingSafeEqual(entry.digest, digest)) tenant = entry.id;
+      if (timingSafeEqual(entry.digest, digest)) caller = entry.caller;
     }
-    if (tenant === undefined) {
+    if (caller === undefined) {
       throw new RoundhouseError('unauthorized', 'The key is not one of this server; check it.');
     }
-    return tenant;
+    return caller;
   };
 }
 
@@ -69,7 +78,7 @@ function presentedKey(headers: IncomingHttpHeaders): string | undefined {
   return bearer?.[1];
 }
 
-function authenticateLocal(headers: IncomingHttpHeaders): string {
+function authenticateLocal(headers: IncomingHttpHeaders): Caller {
   const host = headers.host ?? '';
   if (!isLoopback(hostNameOf(host))) {
     throw new RoundhouseError(
@@ -84,7 +93,7 @@ function authenticateLocal(headers: IncomingHttpHeaders): string {
       `Without keys this server takes no requests from web pages of other sites: got the origin ${JSON.stringify(origin)}. Configure a key.`,
     );
   }
-  return DEFAULT_TENANT;
+  return { tenant: DEFAULT_TENANT, admin: true };
 }
 
 function originHost(origin: string): string {

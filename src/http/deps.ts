@@ -13,6 +13,11 @@ export interface AppDependencies {
   readonly pool: PoolPort;
   readonly options: HttpOptions;
   readonly telemetry: Telemetry;
+  /**
+   * Begins to drain the server, unless it does already, and returns at once. `deadlineMs`: how long turns may run from the
+   * beginning of the drain. Without it `POST /admin/drain` is not there.
+   */
+  readonly drain?: () => { readonly deadlineMs: number };
   /** Renders `GET /metrics`; without it the route is not there. */
   readonly renderMetrics?: () => Promise<MetricsPage>;
 }
