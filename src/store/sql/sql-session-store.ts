@@ -29,8 +29,9 @@ import {
 import type { TurnMark } from '../record-rules.ts';
 import { planTrim, recordBytes, type TrimState } from '../trim-rules.ts';
 import { inChunks } from './chunks.ts';
+import { CompiledStatements } from './compiled-statements.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
-import type { Database } from './schema.ts';
+import type { Database, EventsTable } from './schema.ts';
 import { SqlTranscriptStore, type MapStorageError } from './sql-transcript-store.ts';
 
 /** As `recordBytes` counts them. */
@@ -50,6 +51,7 @@ export class SqlSessionStore implements SessionStore {
   readonly #db: Kysely<Database>;
   readonly #mapError: MapStorageError;
   readonly #release: () => Promise<void>;
+  readonly #statements = new CompiledStatements();
   #closing: Promise<void> | undefined;
 
   constructor({ db, mapError, release }: SqlSessionStoreParts) {
@@ -152,9 +154,9 @@ export class SqlSessionStore implements SessionStore {
       const bytes = columns.reduce((sum, row) => sum + recordBytes(row), 0);
       const rows = inChunks(columns);
       await this.#db.transaction().execute(async (trx) => {
-        await moveSession(trx, sessionId, epoch, records, bytes, patch);
-        for (const chunk of rows) await trx.insertInto('events').values(chunk).execute();
-        for (const mark of turnMarks(records)) await markTurn(trx, sessionId, mark);
+        await this.#moveSession(trx, sessionId, epoch, records, bytes, patch);
+        for (const chunk of rows) await this.#insertEvents(trx, chunk);
+        for (const mark of turnMarks(records)) await this.#markTurn(trx, sessionId, mark);
       });
     });
   }
@@ -279,6 +281,112 @@ export class SqlSessionStore implements SessionStore {
     }
   }
 
+  /**
+   * Changes the row, provided that the epoch and the last number are as expected. It is the first statement of its
+   * transaction, and it locks the row: two appends to one session can't both pass, on any database.
+   */
+  async #moveSession(
+    trx: Kysely<Database>,
+    sessionId: string,
+    epoch: number,
+    records: readonly EventRecord[],
+    bytes: number,
+    patch: SessionPatch,
+  ): Promise<void> {
+    const first = records[0];
+    const last = records.at(-1);
+    const changed = patchColumns(patch);
+    const { numAffectedRows } = await this.#statements.run(
+      trx,
+      `move ${Object.keys(changed).join()} ${first === undefined ? '' : 'records'}`,
+      [
+        ...Object.values(changed),
+        epoch,
+        ...(last === undefined ? [] : [last.number, bytes]),
+        sessionId,
+        epoch,
+        ...(first === undefined ? [] : [first.number - 1]),
+      ],
+      () =>
+        trx
+          .updateTable('sessions')
+          // `epoch` keeps the list from being empty when there is neither a record nor a patch.
+          .set((eb) => ({
+            ...changed,
+            epoch,
+            ...(last && { last_number: last.number, event_bytes: eb('event_bytes', '+', bytes) }),
+          }))
+          .where('id', '=', sessionId)
+          .where('epoch', '=', epoch)
+          .$if(first !== undefined, (update) =>
+            update.where('last_number', '=', (first?.number ?? 1) - 1),
+          ),
+    );
+    if (numAffectedRows === 1n) return;
+    const row = await trx
+      .selectFrom('sessions')
+      .select(['epoch', 'last_number'])
+      .where('id', '=', sessionId)
+      .executeTakeFirst();
+    if (row === undefined) throw sessionNotFound(sessionId);
+    if (row.epoch !== epoch) throw sessionMoved(sessionId, row.epoch, epoch);
+    throw recordsRefused(sessionId, row.last_number + 1, first?.number ?? 0);
+  }
+
+  async #insertEvents(trx: Kysely<Database>, rows: EventsTable[]): Promise<void> {
+    await this.#statements.run(
+      trx,
+      `insert ${rows.length} events`,
+      rows.flatMap((row) => Object.values(row)),
+      () => trx.insertInto('events').values(rows),
+    );
+  }
+
+  async #markTurn(trx: Kysely<Database>, sessionId: string, mark: TurnMark): Promise<void> {
+    const { turnId } = mark;
+    switch (mark.kind) {
+      case 'begun':
+        await this.#statements.run(trx, 'begun', [sessionId, turnId, mark.promptNumber, 0, 1], () =>
+          trx
+            .insertInto('open_turns')
+            .values((eb) => ({
+              session_id: sessionId,
+              turn_id: turnId,
+              prompt_number: mark.promptNumber,
+              delivered: 0,
+              position: eb
+                .selectFrom('open_turns')
+                .select((open) =>
+                  open(open.fn.coalesce(open.fn.max('position'), open.lit(0)), '+', 1).as(
+                    'position',
+                  ),
+                ),
+            }))
+            .onConflict((conflict) => conflict.columns(['session_id', 'turn_id']).doNothing()),
+        );
+        break;
+      case 'delivered':
+        await this.#statements.run(trx, 'delivered', [1, sessionId, turnId], () =>
+          trx
+            .updateTable('open_turns')
+            .set({ delivered: 1 })
+            .where('session_id', '=', sessionId)
+            .where('turn_id', '=', turnId),
+        );
+        break;
+      case 'ended':
+        await this.#statements.run(trx, 'ended', [sessionId, turnId], () =>
+          trx
+            .deleteFrom('open_turns')
+            .where('session_id', '=', sessionId)
+            .where('turn_id', '=', turnId),
+        );
+        break;
+      default:
+        mark satisfies never;
+    }
+  }
+
   async #mapped<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -286,45 +394,6 @@ export class SqlSessionStore implements SessionStore {
       throw this.#mapError(error);
     }
   }
-}
-
-/**
- * Changes the row, provided that the epoch and the last number are as expected. It is the first statement of its
- * transaction, and it locks the row: two appends to one session can't both pass, on any database.
- */
-async function moveSession(
-  trx: Kysely<Database>,
-  sessionId: string,
-  epoch: number,
-  records: readonly EventRecord[],
-  bytes: number,
-  patch: SessionPatch,
-): Promise<void> {
-  const first = records[0];
-  const last = records.at(-1);
-  const { numUpdatedRows } = await trx
-    .updateTable('sessions')
-    // `epoch` keeps the list from being empty when there is neither a record nor a patch.
-    .set((eb) => ({
-      ...patchColumns(patch),
-      epoch,
-      ...(last && { last_number: last.number, event_bytes: eb('event_bytes', '+', bytes) }),
-    }))
-    .where('id', '=', sessionId)
-    .where('epoch', '=', epoch)
-    .$if(first !== undefined, (update) =>
-      update.where('last_number', '=', (first?.number ?? 1) - 1),
-    )
-    .executeTakeFirstOrThrow();
-  if (numUpdatedRows === 1n) return;
-  const row = await trx
-    .selectFrom('sessions')
-    .select(['epoch', 'last_number'])
-    .where('id', '=', sessionId)
-    .executeTakeFirst();
-  if (row === undefined) throw sessionNotFound(sessionId);
-  if (row.epoch !== epoch) throw sessionMoved(sessionId, row.epoch, epoch);
-  throw recordsRefused(sessionId, row.last_number + 1, first?.number ?? 0);
 }
 
 /** What trimming has to know of a session. Undefined when it is not there. */
@@ -363,43 +432,4 @@ async function readTrimState(
       firstOpenPrompt: row.first_open_prompt ?? undefined,
     }
   );
-}
-
-async function markTurn(trx: Kysely<Database>, sessionId: string, mark: TurnMark): Promise<void> {
-  switch (mark.kind) {
-    case 'begun':
-      await trx
-        .insertInto('open_turns')
-        .values((eb) => ({
-          session_id: sessionId,
-          turn_id: mark.turnId,
-          prompt_number: mark.promptNumber,
-          delivered: 0,
-          position: eb
-            .selectFrom('open_turns')
-            .select((open) =>
-              open(open.fn.coalesce(open.fn.max('position'), open.lit(0)), '+', 1).as('position'),
-            ),
-        }))
-        .onConflict((conflict) => conflict.columns(['session_id', 'turn_id']).doNothing())
-        .execute();
-      break;
-    case 'delivered':
-      await trx
-        .updateTable('open_turns')
-        .set({ delivered: 1 })
-        .where('session_id', '=', sessionId)
-        .where('turn_id', '=', mark.turnId)
-        .execute();
-      break;
-    case 'ended':
-      await trx
-        .deleteFrom('open_turns')
-        .where('session_id', '=', sessionId)
-        .where('turn_id', '=', mark.turnId)
-        .execute();
-      break;
-    default:
-      mark satisfies never;
-  }
 }
