@@ -42,6 +42,7 @@ export async function finish(parts: FinishParts): Promise<Logs> {
   const logs = await readLogs(parts);
   await checkDeletions(world, ledger, retired);
   await stopInOrder(world, ledger, 'after the last restart');
+  checkWorkspaces(world, ledger, logs);
   checkLogs(ledger, parts.sessions, logs);
   return logs;
 }
@@ -100,29 +101,30 @@ async function stopInOrder(world: World, ledger: Ledger, when: string): Promise<
 
 async function readLogs({ world, sessions }: FinishParts): Promise<Logs> {
   const logs = new Map<string, readonly LogRecord[]>();
-  for (const { name } of sessions) logs.set(name, (await readLog(world.url, name)) ?? []);
+  for (const { name } of sessions) {
+    const records = await readLog(world.url, name);
+    if (records !== undefined) logs.set(name, records);
+  }
   return logs;
 }
 
-/** What was deleted stays away, and its folders with it. */
+/** What was deleted stays away. */
 async function checkDeletions(
-  world: World,
+  { url }: World,
   ledger: Ledger,
   retired: readonly SessionEntry[],
 ): Promise<void> {
   for (const { name } of retired) {
-    if ((await readLog(world.url, name)) === undefined) continue;
+    if ((await readLog(url, name)) === undefined) continue;
     ledger.violation({ invariant: 'I10', what: `${name} is there again after its deletion` });
   }
-  const response = await fetch(`${world.url}/sessions?limit=1000`);
-  const body: unknown = await response.json();
-  const known =
-    body !== null && typeof body === 'object' && 'data' in body && Array.isArray(body.data)
-      ? body.data.length
-      : 0;
-  const folders = readdirSync(join(world.dataDir, 'workspaces')).length;
-  if (folders !== known)
-    ledger.violation({ invariant: 'I9', what: `${folders} workspaces for ${known} sessions` });
+}
+
+/** I9: no workspace of a deleted session is left, nor one that was made for a session that never came. */
+function checkWorkspaces({ dataDir }: World, ledger: Ledger, logs: Logs): void {
+  const folders = readdirSync(join(dataDir, 'workspaces')).length;
+  if (folders === logs.size) return;
+  ledger.violation({ invariant: 'I9', what: `${folders} workspaces for ${logs.size} sessions` });
 }
 
 function checkLogs(ledger: Ledger, sessions: readonly SessionEntry[], logs: Logs): void {

@@ -8,11 +8,8 @@ export interface PromptKind {
   readonly once?: boolean;
 }
 
+/** Runs without a permission. Whoever kills its agent makes it an orphan. */
 const ENDLESS_TOOL = '[[tool Bash {"command":"while true; do sleep 1; done"}]]';
-/** A tool that sheds its parent: it runs in a session of its own. */
-const DETACHED_TOOL =
-  '[[tool Bash {"command":"setsid sh -c \'while true; do sleep 1; done\' & sleep 2; true"}]]';
-
 function plain(weight: number, directives: string): PromptKind {
   return { weight, directives };
 }
@@ -30,8 +27,7 @@ export const PROMPT_KINDS: readonly PromptKind[] = [
   plain(3, '[[think about it]]'),
   plain(3, '[[tool Bash {"command":"ls"}]]'),
   { weight: 2, directives: '[[slow 0ms]] [[tokens 20000]]', once: true },
-  { weight: 1, directives: ENDLESS_TOOL, fault: 'tool: endless' },
-  { weight: 1, directives: DETACHED_TOOL, fault: 'tool: leaves a process behind' },
+  { weight: 3, directives: ENDLESS_TOOL, fault: 'tool: endless' },
   upstream(2, 'error 400'),
   upstream(2, 'error 401'),
   upstream(3, 'error 429 times 1'),

@@ -19,6 +19,8 @@ const SETTINGS = {
   ROUNDHOUSE_LOG_LEVEL: 'debug',
   ROUNDHOUSE_AGENT_MAX_RETRIES: '2',
   ROUNDHOUSE_POOL_WAIT_MS: '20000',
+  // Agents die all the time here; that the server says so and starts slowly then has its own tests.
+  ROUNDHOUSE_POOL_MAX_DEATHS: '0',
   ROUNDHOUSE_POOL_DRAIN_MS: '3000',
   ROUNDHOUSE_POOL_IDLE_THRESHOLD_MS: '8000',
   ROUNDHOUSE_POOL_CLEANUP_INTERVAL_MS: '500',
