@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { CompiledQuery, Compilable, Kysely, QueryResult } from 'kysely';
 import { RoundhouseError } from '../../errors.ts';
 import type { Database } from './schema.ts';
@@ -23,7 +22,7 @@ export class CompiledStatements {
     let compiled = this.#compiled.get(shape);
     if (compiled === undefined) {
       compiled = build().compile();
-      if (!isDeepStrictEqual(compiled.parameters, parameters)) {
+      if (!areSame(compiled.parameters, parameters)) {
         throw new RoundhouseError(
           'internal',
           `The parameters of the statement ${shape} are not in its order.`,
@@ -31,6 +30,10 @@ export class CompiledStatements {
       }
       this.#compiled.set(shape, compiled);
     }
-    return db.executeQuery<Row>({ ...compiled, parameters } as CompiledQuery<Row>);
+    return db.executeQuery<Row>({ ...compiled, parameters });
   }
+}
+
+function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((value, place) => value === b[place]);
 }
