@@ -12,6 +12,8 @@ export interface ReportInput {
   readonly maxProcesses: number;
   readonly minutes: number;
   readonly serverStarts: number;
+  /** False when the run was ended early: then nothing was held against the logs. */
+  readonly checked: boolean;
 }
 
 type Row = readonly [name: string, count: number];
@@ -48,6 +50,7 @@ export function formatReport(input: ReportInput): string {
     table('faults by kind', faults),
     ...[...ledger.skipped].map(([kind, reason]) => `not made here: ${kind} (${reason})`),
     table('totals', totals),
+    ...(input.checked ? [] : ['ENDED EARLY: the last checks were not made, so 0 proves nothing']),
     `again: npm run chaos -- --minutes ${minutes} --seed ${seed} --max-processes ${maxProcesses} --sessions ${sessions}`,
   ].join('\n\n');
 }

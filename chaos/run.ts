@@ -64,12 +64,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     running = load;
     await makeTrouble(options, world, ledger, load, stop);
     const aborted = signal?.aborted === true;
-    if (!aborted && !world.failed) print('The trouble is over; the last checks.');
-    const logs: Logs =
-      aborted || world.failed
-        ? new Map()
-        : await finish({ world, ledger, sessions: load.sessions, atOnce: maxProcesses });
-    print(`\n${formatReport({ ...options, ledger, logs, serverStarts: world.starts })}`);
+    const checked = !aborted && !world.failed;
+    if (checked) print('The trouble is over; the last checks.');
+    const logs: Logs = checked
+      ? await finish({ world, ledger, sessions: load.sessions, atOnce: maxProcesses })
+      : new Map();
+    print(`\n${formatReport({ ...options, ledger, logs, checked, serverStarts: world.starts })}`);
     if (ledger.violations.length > 0 || options.keepLog)
       print(`\nEvidence: ${keepEvidence(world, ledger, seed)}`);
     return {

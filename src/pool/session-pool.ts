@@ -66,7 +66,7 @@ const DEFAULT_TENANT = 'default';
 
 /**
  * Live agent processes, addressed by session id. A session is data in the store; a process is a cache of it that the pool
- * takes and gives back as it needs. See SEED rows S1 to S18 in `docs/session-lifecycle.md`.
+ * takes and gives back as it needs. The order in which it decides is rows S1 to S18 of `docs/session-lifecycle.md`.
  */
 export class SessionPool {
   readonly #parts: SessionPoolParts;
