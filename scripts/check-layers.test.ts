@@ -131,7 +131,7 @@ const PLANTED: Readonly<Record<string, Planted>> = {
   'package:node:stream': plant('src/http/planted.ts', "import { Readable } from 'node:stream';"),
 };
 
-const real = await readSources(['src', 'scripts', 'test', 'bench', 'examples']);
+const real = await readSources(['src', 'scripts', 'test', 'bench', 'chaos', 'examples']);
 const scanned = new Map<string, ScannedFile>();
 
 /** Reads each text once: the real ones are checked again for every rule. */

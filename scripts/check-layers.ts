@@ -23,7 +23,7 @@ interface Rule {
 }
 
 /** Where sources are; all but `src` are held to the rules of files only. */
-const FOLDERS = ['src', 'scripts', 'test', 'bench', 'examples'];
+const FOLDERS = ['src', 'scripts', 'test', 'bench', 'chaos', 'examples'];
 /** What the package exports: an example may import these, as a user would. */
 const PUBLIC_FILES = ['src/index.ts', 'src/server.ts', 'src/simulator/simulator.ts'];
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)*\.ts$/;
