@@ -9,8 +9,9 @@ import type { World } from './world.ts';
 
 /** Longer than every limit of a turn, of the queue before it and of a slot together. */
 const ANSWER_LIMIT_MS = 240_000;
-/** Pause of a slow client behind each event. */
+/** Pause of a slow client behind each event, and behind how many: it must be done within the limit, however long the answer. */
 const SLOW_MS = 40;
+const SLOW_EVENTS = 500;
 
 /** How a client behaves. */
 export interface Pace {
@@ -71,7 +72,8 @@ async function follow(parts: PromptParts, leaving: AbortController): Promise<voi
       const parsed = deltaSchema.safeParse(JSON.parse(data));
       if (parsed.success) entry.answer += parsed.data.delta.text;
     }
-    if (pace.slow === true) await sleep(SLOW_MS, undefined, { keepAlive: true });
+    if (pace.slow === true && names.length <= SLOW_EVENTS)
+      await sleep(SLOW_MS, undefined, { keepAlive: true });
   }
   timer?.cancel();
   entry.outcome = outcomeOf(names.at(-1), stream.close);
