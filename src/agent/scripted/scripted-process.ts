@@ -6,6 +6,7 @@ import type {
   AgentPrompt,
   AgentSpec,
 } from '../../contracts/agent-driver.ts';
+import type { PermissionDecision } from '../../contracts/answerer.ts';
 import type { ScriptStep, Script, ScriptedTurn } from './script.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { newEventId } from '../../events/ids.ts';
@@ -271,7 +272,11 @@ export class ScriptedProcess implements AgentProcess {
       toolName,
       input,
     };
-    return Promise.race([this.spec.answerer.decide(request, signal), untilAborted(signal)]);
+    // An answerer that fails is one that denies, and its reason is its own.
+    const answer = this.spec.answerer
+      .decide(request, signal)
+      .catch((): PermissionDecision => ({ behavior: 'deny', message: 'Nobody could answer.' }));
+    return Promise.race([answer, untilAborted(signal)]);
   }
 }
 

@@ -1,0 +1,92 @@
+import type { ScriptStep } from '../../src/agent/scripted/script.ts';
+import { ScriptedDriver } from '../../src/agent/scripted/scripted-driver.ts';
+import { ScriptedProcess } from '../../src/agent/scripted/scripted-process.ts';
+import type { ErrorCode } from '../../src/errors.ts';
+import { newClientId, newSessionId } from '../../src/events/ids.ts';
+import { MemoryTranscriptStore } from '../../src/store/memory/memory-transcript-store.ts';
+import { describeAgentDriver, type SituationPrompts } from '../conformance/agent-driver.ts';
+
+/** A prompt names what the script does: a word, and behind a colon what it is about. */
+const prompts: SituationPrompts = {
+  say: (text) => `say:${text}`,
+  recall: (text) => `recall:${text}`,
+  think: () => 'think:',
+  tool: (output) => `tool:${output}`,
+  ask: () => 'ask:',
+  hang: (where) => `hang:${where}`,
+  fail: (status) => `fail:${status}`,
+  cutOnce: () => 'cut:',
+  pieces: (count) => `pieces:${count}`,
+};
+
+const FAILURES: Readonly<Record<string, ErrorCode>> = {
+  400: 'upstream_invalid_request',
+  401: 'upstream_authentication',
+  403: 'upstream_permission',
+  404: 'upstream_not_found',
+  413: 'upstream_too_large',
+  429: 'upstream_rate_limited',
+  529: 'upstream_overloaded',
+};
+
+function stepsOf(prompt: string, earlier: readonly string[]): ScriptStep[] {
+  const colon = prompt.indexOf(':');
+  const word = prompt.slice(0, colon);
+  const about = prompt.slice(colon + 1);
+  switch (word) {
+    case 'recall':
+      return [{ text: [[...earlier, prompt].join(' | ')] }];
+    case 'think':
+      return [{ thinking: 'about it' }, { text: ['thought'] }];
+    case 'tool':
+      return [{ tool: 'Bash', input: { command: about }, output: about }, { text: ['done'] }];
+    case 'ask':
+      return [{ ask: 'Write', input: { file_path: 'written.txt' } }, { text: ['done'] }];
+    case 'hang':
+      if (about === 'tool') return [{ tool: 'Bash', output: '', runMs: 3_600_000 }];
+      return about === 'text' ? [{ text: ['some'] }, { hang: true }] : [{ hang: true }];
+    case 'fail':
+      return [
+        { fail: FAILURES[about] ?? 'upstream_failed', message: `The model API said ${about}.` },
+      ];
+    case 'pieces':
+      return [{ text: Array.from({ length: Number(about) }, (_, n) => `word${n} `) }];
+    default:
+      return [{ text: [about] }];
+  }
+}
+
+describeAgentDriver('scripted', () => {
+  const driver = new ScriptedDriver({
+    script: ({ text, earlier }) => ({ steps: stepsOf(text, earlier) }),
+  });
+  const inMemory = 'it lives in this process, and touches no file';
+  return Promise.resolve({
+    driver,
+    driverWithoutExecutable: undefined,
+    prompts,
+    transcripts: new MemoryTranscriptStore(() => {}),
+    otherModel: 'scripted-2',
+    spec: (parts) => {
+      const clientId = newClientId();
+      const folders = { workspace: '/nowhere', processFolder: `/nowhere/${clientId}` };
+      return Promise.resolve({ ...parts, ...folders, clientId, sessionId: newSessionId() });
+    },
+    discard: () => Promise.resolve(),
+    leftovers: (clientId) =>
+      Promise.resolve(driver.alive.filter((process) => process.clientId === clientId).length),
+    kill(process, signal) {
+      if (process instanceof ScriptedProcess) process.die(signal);
+    },
+    skip: {
+      signals: 'it hears no signals of the operating system',
+      executable: inMemory,
+      workspace: inMemory,
+      'stale transcript': 'it writes nothing but to the store',
+      'upstream statuses': 'it has no upstream; its failures are scripted',
+      retry: 'it has no upstream',
+      'tool survives': 'its tools are no processes',
+      'seeded tools and images': 'its transcript is of text only',
+    },
+  });
+});
