@@ -3,6 +3,7 @@ import type { SeedMessage } from '../contracts/transcripts.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord, PromptContent, Usage } from '../events/record.ts';
 import type { TurnLimits } from '../session/limits.ts';
+import type { SessionStatus } from '../session/states.ts';
 import type { StreamHandle } from '../session/stream-handle.ts';
 
 /** How a session is asked for. */
@@ -46,15 +47,7 @@ export interface SessionClientPort {
 export interface SessionInfo {
   readonly id: string;
   readonly name: string;
-  readonly status:
-    | 'disconnected'
-    | 'connecting'
-    | 'idle'
-    | 'active'
-    | 'interrupting'
-    | 'error'
-    | 'closing'
-    | 'ended';
+  readonly status: SessionStatus;
   readonly clientId: string | null;
   readonly model: string | null;
   readonly turnCount: number;
