@@ -14,7 +14,7 @@ import { wallClockIso } from '../../src/time/clock.ts';
 /** An agent that puts out what the plan in its prompt says, at the pace it says: the scripted one has no pace. */
 export class DeltaDriver implements AgentDriver {
   readonly name = 'deltas';
-  readonly capabilities = { liveOptions: [] };
+  readonly capabilities = { liveOptions: [], lateWorkspace: false };
 
   start(spec: AgentSpec): Promise<AgentProcess> {
     return Promise.resolve(new DeltaProcess(spec.clientId));
@@ -47,6 +47,10 @@ class DeltaProcess implements AgentProcess {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  bind(): Promise<void> {
+    return Promise.reject(new Error('Its processes are started with their folder.'));
   }
 
   async *prompt({ promptId, content }: AgentPrompt): AsyncGenerator<AgentOutput, void, undefined> {

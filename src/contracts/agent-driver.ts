@@ -30,8 +30,11 @@ export interface AgentSpec {
   readonly resume: boolean;
   /** The mark that the process and everything it starts inherit, so that leftovers can be found. */
   readonly clientId: string;
-  /** The folder the agent works in: absolute, exists. */
-  readonly workspace: string;
+  /**
+   * The folder the agent works in: absolute, exists. Absent, it comes with {@link AgentProcess.bind}: only where the driver
+   * says {@link AgentCapabilities.lateWorkspace}, and never together with `resume`.
+   */
+  readonly workspace?: string;
   /** The process's own folder, empty and private, for its configuration and temporary files: absolute, exists. */
   readonly processFolder: string;
   readonly options: AgentOptions;
@@ -82,6 +85,14 @@ export interface AgentExit {
 export interface AgentCapabilities {
   /** Options that {@link AgentProcess.change} can change without a new process. */
   readonly liveOptions: readonly (keyof AgentOptions)[];
+  /** Whether a process can be started before it is known which folder it works in. */
+  readonly lateWorkspace: boolean;
+}
+
+/** What a process is given that was started without a folder. */
+export interface AgentBinding {
+  /** The folder the agent works in: absolute, exists. */
+  readonly workspace: string;
 }
 
 /** Starts agent processes. Every failure is a `RoundhouseError`: `agent_unavailable`, `session_connection_failed`. */
@@ -119,8 +130,13 @@ export interface AgentProcess {
   readonly pid: number | undefined;
   /** Settles, never rejects, when the process and everything it started are gone. */
   readonly exited: Promise<AgentExit>;
-  /** Whether a prompt can be written now. */
+  /** Whether a prompt can be written now; to one that waits for its workspace, once it is bound. */
   readonly alive: boolean;
+  /**
+   * Gives a process that was started without a workspace the folder it works in: once, before its first prompt. Rejects
+   * with `session_connection_failed` when the agent does not take it, or when `signal` aborts; the process is gone then.
+   */
+  bind(binding: AgentBinding, signal: AbortSignal): Promise<void>;
   /**
    * Runs one turn. One at a time: a second call before the first has ended throws. The iterable always ends with `ended`,
    * whatever happens to the process; leaving it early does not end the turn.

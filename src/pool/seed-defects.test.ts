@@ -33,7 +33,7 @@ test('D1: starts that hang delay the start of another session by a few seconds a
     driver: { onStart: ({ workspace }) => (isStuck(workspace) ? sleep(3_600_000) : undefined) },
   });
   const stuckIds = new Set<string>();
-  const isStuck = (workspace: string): boolean => stuckIds.has(workspace);
+  const isStuck = (workspace = ''): boolean => stuckIds.has(workspace);
   for (const path of ['stuck-1', 'stuck-2']) {
     vi.spyOn(fixture.host, 'createWorkspace').mockImplementationOnce(() => {
       stuckIds.add(path);

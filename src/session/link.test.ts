@@ -71,7 +71,7 @@ function scripted(): ScriptedProcess {
     transcripts: store.transcripts,
     answerer: new PolicyAnswerer(),
   };
-  return new ScriptedProcess(spec, echoScript, [], EXIT_MS);
+  return new ScriptedProcess({ spec, script: echoScript, earlier: [], exitMs: EXIT_MS });
 }
 
 function requestOf(): ConnectRequest {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
 import type {
   AgentDriver,
@@ -31,6 +31,8 @@ export interface SituationPrompts {
   think(): string;
   /** Runs a tool that needs no permission and gives `output`, then answers. */
   tool(output: string): string;
+  /** Runs a tool that needs no permission and gives the folder it works in, then answers. */
+  where(): string;
   /** Calls a tool that needs a permission, then answers. */
   ask(): string;
   /** Does not get further: before the first token, in the middle of a text, or while a tool runs. */
@@ -183,6 +185,17 @@ export function describeAgentDriver(
       } finally {
         await process.close();
       }
+    }
+
+    /** A process that waits for its folder, and the folder that it may have. */
+    async function startUnbound(): Promise<{
+      spec: AgentSpec;
+      workspace: string;
+      process: AgentProcess;
+    }> {
+      const { workspace, ...spec } = await specOf();
+      if (workspace === undefined) throw new Error('The harness gives every spec a workspace.');
+      return { spec, workspace, process: await start(spec) };
     }
 
     beforeAll(async () => {
@@ -715,6 +728,109 @@ export function describeAgentDriver(
       });
     });
 
+    describe('a process whose folder comes late', () => {
+      const UNBOUND_REFUSES = 'internal';
+
+      beforeEach(({ skip }) => {
+        if (!harness.driver.capabilities.lateWorkspace) skip('the driver says that it has none');
+      });
+
+      test('works in the folder that it is given, and is asked for like any other', async () => {
+        const { process, workspace, spec } = await startUnbound();
+        expect(process.alive).toBe(true);
+        await bind(process, workspace);
+        const turn = await run(process, harness.prompts.where());
+        const [result] = bodies(turn.outputs, 'agent.tool_result');
+        expect(JSON.stringify(result?.content)).toContain(workspace);
+        answerer.behavior = 'deny';
+        const denied = await run(process, harness.prompts.ask());
+        expect(JSON.stringify(bodies(denied.outputs, 'agent.tool_result'))).toContain(
+          'The policy says no.',
+        );
+        expect(answerer.requests.at(-1)?.sessionId).toBe(spec.sessionId);
+        expect((await process.close()).transcriptStale).toBe(false);
+      });
+
+      test('hands its conversation on to the next process', async () => {
+        const { process, workspace, spec } = await startUnbound();
+        await bind(process, workspace);
+        await run(process, harness.prompts.recall('said to the first'));
+        await process.close();
+        await harness.discard(spec);
+        const { agentSessionId } = spec;
+        const next = { ...(await specOf({ agentSessionId, resume: true })), workspace };
+        const turn = await withProcess(next, (resumed) =>
+          run(resumed, harness.prompts.recall('said to the second')),
+        );
+        expect(turn.text).toContain('said to the first');
+      });
+
+      test('uses the model of its turn', async () => {
+        const { process, workspace } = await startUnbound();
+        await bind(process, workspace);
+        const other = await run(process, harness.prompts.say('a'), undefined, harness.otherModel);
+        expect(modelsOf(other.outputs)).toEqual([harness.otherModel]);
+        await process.close();
+      });
+
+      test('refuses a folder that does not exist, and is gone', async ({ skip }) => {
+        skipIn(skip, 'workspace');
+        const { process, workspace, spec } = await startUnbound();
+        const missing = `${workspace}/missing`;
+        await expect(bind(process, missing)).rejects.toMatchObject({
+          code: 'session_connection_failed',
+          message: expect.stringContaining(missing),
+        });
+        expect(process.alive).toBe(false);
+        expect((await process.exited).reason).toBe('workspace_refused');
+        expect(await harness.leftovers(spec.clientId)).toBe(0);
+      });
+
+      test('that is not waited for any longer is gone', async () => {
+        const { process, workspace, spec } = await startUnbound();
+        const given = AbortSignal.abort(new Error('too slow'));
+        await expect(process.bind({ workspace }, given)).rejects.toMatchObject({
+          code: 'session_connection_failed',
+        });
+        expect(process.alive).toBe(false);
+        expect(await harness.leftovers(spec.clientId)).toBe(0);
+      });
+
+      test('takes no prompt before, and no second folder after', async () => {
+        const { process, workspace } = await startUnbound();
+        const refused = { code: UNBOUND_REFUSES };
+        await expect(run(process, harness.prompts.say('early'))).rejects.toMatchObject(refused);
+        await bind(process, workspace);
+        await expect(bind(process, workspace)).rejects.toMatchObject(refused);
+        expect((await run(process, harness.prompts.say('in time'))).text).toBe('in time');
+        await process.close();
+      });
+
+      test('that nobody takes ends in good order, also while it is being given one', async () => {
+        const parked = await startUnbound();
+        expect((await parked.process.close()).reason).toBe('closed');
+        const bound = await startUnbound();
+        const binding = bind(bound.process, bound.workspace).then(
+          () => 'bound',
+          () => 'refused',
+        );
+        await bound.process.close();
+        expect(await binding).toBe('refused');
+        for (const { spec } of [parked, bound])
+          expect(await harness.leftovers(spec.clientId)).toBe(0);
+      });
+
+      test('that dies unasked says so', async ({ skip }) => {
+        skipIn(skip, 'signals');
+        const { process, workspace } = await startUnbound();
+        harness.kill(process, 'SIGKILL');
+        const exit = await process.exited;
+        expect(exit).toMatchObject({ signal: 'SIGKILL', transcriptStale: false });
+        expect(exit.reason).toBeUndefined();
+        await expect(bind(process, workspace)).rejects.toMatchObject({ code: UNBOUND_REFUSES });
+      });
+    });
+
     describe('the end of a process', () => {
       test('in good order may be asked for twice', async () => {
         const process = await start(await specOf());
@@ -795,6 +911,11 @@ async function run(
     .map((block) => (block.type === 'text' ? block.text : ''))
     .join('');
   return { outputs, end, processUsable, text: message };
+}
+
+/** Gives a process its folder. */
+function bind(process: AgentProcess, workspace: string): Promise<void> {
+  return process.bind({ workspace }, new AbortController().signal);
 }
 
 /** Runs a turn as soon as the process takes one. */

@@ -23,6 +23,7 @@ const prompts: SituationPrompts = {
   recall: (text) => text,
   think: () => '[[think about it]] [[say thought]]',
   tool: (output) => `[[tool Bash {"command":"echo ${output}"}]] [[then say done]]`,
+  where: () => '[[tool Bash {"command":"pwd"}]] [[then say done]]',
   ask: () => '[[tool Write {"file_path":"written.txt","content":"x"}]] [[then say done]]',
   hang: (where) =>
     where === 'tool'

@@ -1,4 +1,4 @@
-import type { ScriptStep } from '../../src/agent/scripted/script.ts';
+import type { ScriptContext, ScriptStep } from '../../src/agent/scripted/script.ts';
 import { ScriptedDriver } from '../../src/agent/scripted/scripted-driver.ts';
 import { ScriptedProcess } from '../../src/agent/scripted/scripted-process.ts';
 import type { ErrorCode } from '../../src/errors.ts';
@@ -12,6 +12,7 @@ const prompts: SituationPrompts = {
   recall: (text) => `recall:${text}`,
   think: () => 'think:',
   tool: (output) => `tool:${output}`,
+  where: () => 'where:',
   ask: () => 'ask:',
   hang: (where) => `hang:${where}`,
   fail: (status) => `fail:${status}`,
@@ -29,7 +30,7 @@ const FAILURES: Readonly<Record<string, ErrorCode>> = {
   529: 'upstream_overloaded',
 };
 
-function stepsOf(prompt: string, earlier: readonly string[]): ScriptStep[] {
+function stepsOf({ text: prompt, earlier, workspace }: ScriptContext): ScriptStep[] {
   const colon = prompt.indexOf(':');
   const word = prompt.slice(0, colon);
   const about = prompt.slice(colon + 1);
@@ -40,6 +41,8 @@ function stepsOf(prompt: string, earlier: readonly string[]): ScriptStep[] {
       return [{ thinking: 'about it' }, { text: ['thought'] }];
     case 'tool':
       return [{ tool: 'Bash', input: { command: about }, output: about }, { text: ['done'] }];
+    case 'where':
+      return [{ tool: 'Bash', input: { command: 'pwd' }, output: workspace }, { text: ['done'] }];
     case 'ask':
       return [{ ask: 'Write', input: { file_path: 'written.txt' } }, { text: ['done'] }];
     case 'hang':
@@ -58,7 +61,7 @@ function stepsOf(prompt: string, earlier: readonly string[]): ScriptStep[] {
 
 describeAgentDriver('scripted', () => {
   const driver = new ScriptedDriver({
-    script: ({ text, earlier }) => ({ steps: stepsOf(text, earlier) }),
+    script: (context) => ({ steps: stepsOf(context) }),
   });
   const inMemory = 'it lives in this process, and touches no file';
   return Promise.resolve({

@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 
-import { startup } from '@anthropic-ai/claude-agent-sdk';
-import type { Query } from '@anthropic-ai/claude-agent-sdk';
+import { prewarm, startup } from '@anthropic-ai/claude-agent-sdk';
+import type { Query, SpareProcess, WarmQuery } from '@anthropic-ai/claude-agent-sdk';
 
 import type {
   AgentCapabilities,
@@ -19,6 +19,7 @@ import { agentEnvironment, processFolders } from './environment.ts';
 import { abortedStart, startFailure } from './errors.ts';
 import { checkedExecutable } from './executable.ts';
 import { rescueLocalTranscript, writeLocalTranscript } from './local-transcript.ts';
+import { ParkedQuery } from './parked-query.ts';
 import { permissions } from './permissions.ts';
 import { ClaudeCodeProcess } from './process.ts';
 import { PromptChannel } from './prompt-channel.ts';
@@ -53,7 +54,7 @@ export function createClaudeCodeDriver(options: ClaudeCodeDriverOptions): AgentD
 
 class ClaudeCodeDriver implements AgentDriver {
   readonly name = 'claude-code';
-  readonly capabilities: AgentCapabilities = { liveOptions: ['model'] };
+  readonly capabilities: AgentCapabilities = { liveOptions: ['model'], lateWorkspace: true };
   readonly #options: ClaudeCodeDriverOptions;
 
   constructor(options: ClaudeCodeDriverOptions) {
@@ -62,7 +63,7 @@ class ClaudeCodeDriver implements AgentDriver {
 
   async start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess> {
     const executable = await checkedExecutable(this.#options.executable);
-    await checkWorkspace(spec.workspace);
+    if (spec.workspace !== undefined) await checkWorkspace(spec.workspace);
     await prepareFolder(spec);
     if (signal.aborted) throw abortedStart(signal);
     return this.#launch(spec, executable, signal);
@@ -111,45 +112,46 @@ class ClaudeCodeDriver implements AgentDriver {
     });
     let live: ClaudeCodeProcess | undefined;
 
-    const prepared = startup({
-      options: sdkOptions({
-        spec,
-        executable,
-        environment: agentEnvironment({
-          clientId: spec.clientId,
-          processFolder: spec.processFolder,
-          credentials,
-          ...(this.#options.path === undefined ? {} : { path: this.#options.path }),
-          maxRetries: this.#options.maxRetries ?? DEFAULT_MAX_RETRIES,
-        }),
-        child,
-        mirror,
-        abortController,
-        canUseTool: permissions({
-          sessionId: spec.sessionId,
-          answerer: spec.answerer,
-          currentTurn: () => live?.currentTurn,
-          log: telemetry.log,
-        }),
+    const options = sdkOptions({
+      spec,
+      executable,
+      environment: agentEnvironment({
+        clientId: spec.clientId,
+        processFolder: spec.processFolder,
+        credentials,
+        ...(this.#options.path === undefined ? {} : { path: this.#options.path }),
+        maxRetries: this.#options.maxRetries ?? DEFAULT_MAX_RETRIES,
+      }),
+      child,
+      mirror,
+      abortController,
+      canUseTool: permissions({
+        sessionId: spec.sessionId,
+        answerer: spec.answerer,
+        currentTurn: () => live?.currentTurn,
+        log: telemetry.log,
       }),
     });
+    const prepared: Promise<SpareProcess | WarmQuery> =
+      spec.workspace === undefined ? prewarm({ options }) : startup({ options });
     try {
-      const warm = await unlessAborted(prepared, signal);
+      const started = await unlessAborted(prepared, signal);
       await registered;
       if (signal.aborted) throw abortedStart(signal);
       const channel = new PromptChannel();
-      const query = warm.query(channel);
+      const query = 'claim' in started ? new ParkedQuery(started, channel) : started.query(channel);
       live = new ClaudeCodeProcess({
         spec,
         host,
         child,
         query,
+        ...(query instanceof ParkedQuery && { claim: (folder: string) => query.claim(folder) }),
         channel,
         mirror,
         redact,
         log: telemetry.log,
       });
-      if (spec.ahead === true) await warmUp(query);
+      if (spec.ahead === true && !(query instanceof ParkedQuery)) await warmUp(query);
       return live;
     } catch (error) {
       await this.#abandon(child, spec.clientId, abortController, prepared);
@@ -162,7 +164,7 @@ class ClaudeCodeDriver implements AgentDriver {
     child: AgentChild,
     clientId: string,
     abortController: AbortController,
-    prepared: ReturnType<typeof startup>,
+    prepared: Promise<{ close(): void }>,
   ): Promise<void> {
     if (child.spawned) {
       if (!child.hasExited) await this.#options.host.killMarked(clientId);
@@ -211,9 +213,10 @@ async function checkWorkspace(workspace: string): Promise<void> {
 }
 
 async function prepareFolder(spec: AgentSpec): Promise<void> {
-  const { config, temporary } = processFolders(spec.processFolder);
+  const { config, temporary, parking } = processFolders(spec.processFolder);
   await mkdir(config, { recursive: true, mode: PRIVATE });
   await mkdir(temporary, { recursive: true, mode: PRIVATE });
+  if (spec.workspace === undefined) await mkdir(parking, { recursive: true, mode: PRIVATE });
   if (!spec.resume) return;
   const entries = await writeLocalTranscript(
     spec.processFolder,

@@ -18,8 +18,17 @@ export interface EnvironmentInput {
 }
 
 /** Folders inside a process's folder. */
-export function processFolders(processFolder: string): { config: string; temporary: string } {
-  return { config: join(processFolder, 'config'), temporary: join(processFolder, 'tmp') };
+export function processFolders(processFolder: string): {
+  config: string;
+  temporary: string;
+  /** Where a process stands that does not know its workspace yet. */
+  parking: string;
+} {
+  return {
+    config: join(processFolder, 'config'),
+    temporary: join(processFolder, 'tmp'),
+    parking: join(processFolder, 'parking'),
+  };
 }
 
 /**

@@ -32,7 +32,8 @@ class Puppet {
   #wake: () => void = () => {};
   #silent = false;
 
-  constructor(model?: string) {
+  /** With `claim` it is one that was started without a folder. */
+  constructor(model?: string, claim?: (workspace: string) => Promise<void>) {
     const channel = new PromptChannel();
     this.#written = channel[Symbol.asyncIterator]();
     this.process = new ClaudeCodeProcess({
@@ -41,7 +42,7 @@ class Puppet {
         sessionId: 'sesn_1',
         resume: false,
         clientId: 'clnt_1',
-        workspace: '/workspace',
+        ...(claim === undefined && { workspace: '/workspace' }),
         processFolder: '/nonexistent/clnt_1',
         options: model === undefined ? {} : { model },
         transcripts: EMPTY_STORE,
@@ -77,6 +78,7 @@ class Puppet {
         },
         close: () => this.die({ code: 0, signal: null }),
       },
+      ...(claim !== undefined && { claim }),
       channel,
       mirror: new TranscriptMirror('x', EMPTY_STORE, NO_TELEMETRY.log),
       redact: (text) => text,
@@ -234,5 +236,31 @@ describe('a Claude Code process', () => {
     await puppet.process.destroy('test');
     expect((await drained(outputs)).at(-1)).toMatchObject({ processUsable: false });
     expect(puppet.signals).toEqual(['SIGKILL']);
+  });
+});
+
+describe('a process that waits for its folder', () => {
+  const NEVER = new AbortController().signal;
+
+  test('and is closed just as it takes it, does not come to life again', async () => {
+    const taken = Promise.withResolvers<void>();
+    const { process } = new Puppet(undefined, () => taken.promise);
+    const bound = process.bind({ workspace: '/named' }, NEVER);
+    const closed = process.close();
+    taken.resolve();
+    await expect(bound).rejects.toMatchObject({ code: 'session_connection_failed' });
+    expect((await closed).reason).toBe('closed');
+    expect(process.alive).toBe(false);
+  });
+
+  test('and refuses it, tells why', async () => {
+    const refused = Promise.reject(new Error('cwd_not_found: it is not there'));
+    const puppet = new Puppet(undefined, () => refused);
+    await expect(puppet.process.bind({ workspace: '/named' }, NEVER)).rejects.toMatchObject({
+      code: 'session_connection_failed',
+      message: expect.stringMatching(/\/named.*cwd_not_found/),
+    });
+    expect(puppet.signals).toEqual(['SIGKILL']);
+    expect((await puppet.process.exited).reason).toBe('workspace_refused');
   });
 });

@@ -1,6 +1,7 @@
 import type { Query, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 
 import type {
+  AgentBinding,
   AgentExit,
   AgentOptions,
   AgentOutput,
@@ -16,8 +17,9 @@ import type { AgentChild } from './spawn.ts';
 import type { TranscriptMirror } from './transcript-mirror.ts';
 import type { AgentTurn } from './turn.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
-import { withinDeadline } from '../../time/deadline.ts';
+import { unlessAborted, withinDeadline } from '../../time/deadline.ts';
 import { deathText } from './death-text.ts';
+import { abortedStart, startFailure } from './errors.ts';
 import { promptLifecycle } from './lifecycle.ts';
 import { completeFromLocalTranscript } from './local-transcript.ts';
 import { toUserMessage } from './prompt-content.ts';
@@ -41,6 +43,8 @@ export interface ClaudeCodeProcessParts {
   readonly host: AgentHost;
   readonly child: LiveChild;
   readonly query: AgentQuery;
+  /** Hands a process that was started without a folder the one it works in; rejects when it refuses. */
+  readonly claim?: (workspace: string) => Promise<void>;
   readonly channel: PromptChannel;
   readonly mirror: TranscriptMirror;
   readonly redact: Redact;
@@ -49,6 +53,8 @@ export interface ClaudeCodeProcessParts {
 
 /** The reason of an end in good order. */
 const CLOSED = 'closed';
+/** The reason of the end of a process that did not take its folder. */
+const REFUSED = 'workspace_refused';
 /** How long an orderly end may take; mid-turn the CLI itself takes 2 s. */
 const CLOSE_LIMIT_MS = 5_000;
 /** How long what a dead process had written may take to arrive. */
@@ -61,13 +67,16 @@ const MIRROR_LIMIT_MS = 5_000;
 /**
  * The states of a process:
  *
- *     live -> ending -> gone
- *       └───────────────^
+ *     unbound -> binding -> live -> ending -> gone
+ *        └─────────┴─────────┴────────^        ^
+ *        └─────────┴─────────┴─────────────────┘
  *
- * `live`: takes prompts. `ending`: we are ending it, for `reason`. `gone`: it has exited; what it started is being looked
- * after until `exited` settles. From `live` straight to `gone` when it ends by itself.
+ * `unbound`: has no folder to work in; only a process that was started without one begins here. `binding`: is being given
+ * one. `live`: takes prompts. `ending`: we are ending it, for `reason`. `gone`: it has exited; what it started is being looked
+ * after until `exited` settles. Straight to `gone` when it ends by itself.
  */
 type ProcessState =
+  | { readonly at: 'unbound' | 'binding' }
   | { readonly at: 'live' }
   | { readonly at: 'ending'; readonly reason: string }
   | { readonly at: 'gone'; readonly death: string };
@@ -78,7 +87,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   readonly exited: Promise<AgentExit>;
   readonly #parts: ClaudeCodeProcessParts;
   readonly #pumped: Promise<void>;
-  #state: ProcessState = { at: 'live' };
+  #state: ProcessState;
   #lastRun: TurnRun | undefined;
   /** The session's model, and the one that the process has now. */
   #sessionModel: string | undefined;
@@ -89,6 +98,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   constructor(parts: ClaudeCodeProcessParts) {
     this.#parts = parts;
     this.clientId = parts.spec.clientId;
+    this.#state = { at: parts.spec.workspace === undefined ? 'unbound' : 'live' };
     this.#sessionModel = parts.spec.options.model;
     this.#processModel = parts.spec.options.model;
     this.#pumped = this.#pump();
@@ -100,7 +110,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   }
 
   get alive(): boolean {
-    return this.#state.at === 'live';
+    return this.#state.at !== 'ending' && this.#state.at !== 'gone';
   }
 
   /** The turn that has no end yet. */
@@ -112,7 +122,34 @@ export class ClaudeCodeProcess implements AgentProcess {
     return this.#lastRun?.turn.ended === false ? this.#lastRun : undefined;
   }
 
+  async bind({ workspace }: AgentBinding, signal: AbortSignal): Promise<void> {
+    const { claim, redact } = this.#parts;
+    if (this.#state.at !== 'unbound' || claim === undefined) {
+      throw new RoundhouseError(
+        'internal',
+        'The agent process is not one that waits for a workspace.',
+      );
+    }
+    this.#state = { at: 'binding' };
+    try {
+      await unlessAborted(claim(workspace), signal);
+      if (!this.alive) throw startFailure('The agent process was ended while it was being bound.');
+      this.#state = { at: 'live' };
+    } catch (error) {
+      await this.destroy(REFUSED);
+      if (signal.aborted) throw abortedStart(signal);
+      if (error instanceof RoundhouseError) throw error;
+      const text = redact(errorText(error));
+      throw startFailure(
+        `The agent process did not take the workspace ${workspace}: ${text}. Expected one that Claude Code works in; start another process.`,
+      );
+    }
+  }
+
   prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput> {
+    if (this.#state.at === 'unbound' || this.#state.at === 'binding') {
+      throw new RoundhouseError('internal', 'The agent process has no workspace yet; bind it.');
+    }
     if (this.#run !== undefined) {
       throw new RoundhouseError(
         'session_busy',
@@ -165,7 +202,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   }
 
   async close(): Promise<AgentExit> {
-    if (this.#state.at === 'live') {
+    if (this.alive) {
       this.#state = { at: 'ending', reason: CLOSED };
       this.#parts.channel.close();
       this.#parts.query.close();
@@ -176,7 +213,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   }
 
   async destroy(reason: string): Promise<AgentExit> {
-    if (this.#state.at === 'live') this.#state = { at: 'ending', reason };
+    if (this.alive) this.#state = { at: 'ending', reason };
     if (this.#state.at !== 'gone') await this.#kill();
     return this.exited;
   }

@@ -3,6 +3,7 @@ import type { CanUseTool, Options } from '@anthropic-ai/claude-agent-sdk';
 import type { AgentOptions, AgentSpec } from '../../contracts/agent-driver.ts';
 import type { AgentChild } from './spawn.ts';
 import type { TranscriptMirror } from './transcript-mirror.ts';
+import { processFolders } from './environment.ts';
 
 /** Tools of Claude Code's default set that make no sense behind an API. They stay out unless a session names them. */
 export const TOOLS_NOT_BY_DEFAULT: readonly string[] = [
@@ -40,7 +41,7 @@ export function sdkOptions(input: SdkOptionsInput): Options {
   const { spec, child } = input;
   const { options } = spec;
   return {
-    cwd: spec.workspace,
+    cwd: spec.workspace ?? processFolders(spec.processFolder).parking,
     env: input.environment,
     pathToClaudeCodeExecutable: input.executable,
     spawnClaudeCodeProcess: child.spawn,

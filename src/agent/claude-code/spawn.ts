@@ -6,6 +6,7 @@ import type { SpawnOptions } from '@anthropic-ai/claude-agent-sdk';
 import type { Redact } from './redact.ts';
 
 const STDERR_TAIL_BYTES = 4096;
+const MAX_LISTENERS = 50;
 
 /** How the operating system's process ended. Both null: it never came to life. */
 export interface ChildExit {
@@ -73,6 +74,8 @@ export class AgentChild {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#child = child;
+    // The SDK listens a dozen times for the end of a parked process; Node would take that for a leak.
+    child.setMaxListeners(MAX_LISTENERS);
     child.stderr.on('data', (chunk: Buffer) => {
       this.#stderr = Buffer.concat([this.#stderr, chunk]).subarray(-STDERR_TAIL_BYTES);
     });

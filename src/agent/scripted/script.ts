@@ -45,6 +45,8 @@ export interface ScriptContext {
   /** The texts of the prompts before it in this conversation, as the transcript has them. */
   readonly earlier: readonly string[];
   readonly model: string;
+  /** The folder that the process works in. */
+  readonly workspace: string;
   /** Turns that this process has begun before. */
   readonly turnsOfProcess: number;
 }

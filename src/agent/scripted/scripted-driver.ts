@@ -14,6 +14,8 @@ export interface ScriptedDriverOptions {
   readonly exitMs?: number;
   /** What the driver says its generation is. Default: always the same. */
   readonly generation?: () => string;
+  /** Called when a process is given its folder; what it throws is the agent's refusal. */
+  readonly onBind?: (workspace: string) => void | Promise<void>;
   /** Called at each start; what it throws fails the start. `attempt` counts all starts from 1. */
   readonly onStart?: (spec: AgentSpec, attempt: number) => void | Promise<void>;
 }
@@ -21,7 +23,7 @@ export interface ScriptedDriverOptions {
 /** A driver without processes of the operating system: for tests with fake time, and for benches of what is around it. */
 export class ScriptedDriver implements AgentDriver {
   readonly name = 'scripted';
-  readonly capabilities = { liveOptions: ['model'] as const };
+  readonly capabilities = { liveOptions: ['model'] as const, lateWorkspace: true };
   readonly #options: ScriptedDriverOptions;
   readonly #processes: ScriptedProcess[] = [];
   #starts = 0;
@@ -59,8 +61,8 @@ export class ScriptedDriver implements AgentDriver {
     const earlier = entries.flatMap((entry) =>
       entry.type === 'user' && typeof entry['text'] === 'string' ? [entry['text']] : [],
     );
-    const { script = echoScript, exitMs = 0 } = this.#options;
-    const process = new ScriptedProcess(spec, script, earlier, exitMs);
+    const { script = echoScript, exitMs = 0, onBind } = this.#options;
+    const process = new ScriptedProcess({ spec, script, earlier, exitMs, onBind });
     this.#processes.push(process);
     return process;
   }

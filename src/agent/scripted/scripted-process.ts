@@ -1,4 +1,5 @@
 import type {
+  AgentBinding,
   AgentExit,
   AgentOptions,
   AgentOutput,
@@ -19,6 +20,7 @@ import {
   type Usage,
 } from '../../events/record.ts';
 import { wallClockIso } from '../../time/clock.ts';
+import { unlessAborted } from '../../time/deadline.ts';
 import { after, sleep } from '../../time/timers.ts';
 
 const DEFAULT_MODEL = 'scripted-1';
@@ -35,6 +37,16 @@ class TurnStopped extends Error {
   }
 }
 
+export interface ScriptedProcessParts {
+  readonly spec: AgentSpec;
+  readonly script: Script;
+  /** The texts of the prompts that the transcript has. */
+  readonly earlier: readonly string[];
+  /** From the end of its life, when it takes no prompt any more, until it is gone. */
+  readonly exitMs: number;
+  readonly onBind?: ((workspace: string) => void | Promise<void>) | undefined;
+}
+
 /** An agent process that lives in this process and plays a script. It keeps its conversation in the transcript store. */
 export class ScriptedProcess implements AgentProcess {
   readonly clientId: string;
@@ -44,6 +56,9 @@ export class ScriptedProcess implements AgentProcess {
   readonly #script: Script;
   readonly #earlier: string[];
   readonly #exitMs: number;
+  readonly #onBind: ScriptedProcessParts['onBind'];
+  #workspace: string | undefined;
+  #binding = false;
   readonly #settleExit: (exit: AgentExit) => void;
   #exit: AgentExit | undefined;
   #gone = false;
@@ -53,17 +68,23 @@ export class ScriptedProcess implements AgentProcess {
   #ignoresInterrupts = false;
   #stale = false;
 
-  /** `exitMs`: from the end of its life, when it takes no prompt any more, until it is gone. */
-  constructor(spec: AgentSpec, script: Script, earlier: readonly string[], exitMs = 0) {
+  constructor({ spec, script, earlier, exitMs, onBind }: ScriptedProcessParts) {
     this.clientId = spec.clientId;
     this.spec = spec;
     this.#script = script;
     this.#earlier = [...earlier];
     this.#exitMs = exitMs;
+    this.#onBind = onBind;
+    this.#workspace = spec.workspace;
     this.#model = spec.options.model ?? DEFAULT_MODEL;
     const exited = Promise.withResolvers<AgentExit>();
     this.exited = exited.promise;
     this.#settleExit = exited.resolve;
+  }
+
+  /** The folder it works in; undefined while it waits for one. */
+  get workspace(): string | undefined {
+    return this.#workspace;
   }
 
   /** Whether {@link AgentProcess.exited} has settled. */
@@ -75,11 +96,34 @@ export class ScriptedProcess implements AgentProcess {
     return this.#exit === undefined;
   }
 
+  async bind({ workspace }: AgentBinding, signal: AbortSignal): Promise<void> {
+    if (this.#workspace !== undefined || this.#binding)
+      throw new RoundhouseError('internal', 'The process is not one that waits for a workspace.');
+    this.#binding = true;
+    try {
+      await unlessAborted(
+        Promise.resolve(workspace).then((folder) => this.#onBind?.(folder)),
+        signal,
+      );
+      if (!this.alive) throw new Error('it has ended');
+      this.#workspace = workspace;
+    } catch (error) {
+      await this.destroy('workspace_refused');
+      throw new RoundhouseError(
+        'session_connection_failed',
+        `The process did not take the workspace ${workspace}: ${errorText(error)}.`,
+        { cause: error },
+      );
+    }
+  }
+
   async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentOutput, void, undefined> {
     if (!this.alive)
       throw new RoundhouseError('agent_died', 'A prompt was written to a process that has ended.');
     if (this.#turn !== undefined)
       throw new RoundhouseError('internal', 'Two prompts were written to one process at once.');
+    if (this.#workspace === undefined)
+      throw new RoundhouseError('internal', 'The process has no workspace yet; bind it.');
     const turn = new AbortController();
     this.#turn = turn;
     const text = textOf(prompt.content);
@@ -87,6 +131,7 @@ export class ScriptedProcess implements AgentProcess {
       text,
       earlier: [...this.#earlier],
       model: prompt.model ?? this.#model,
+      workspace: this.#workspace,
       turnsOfProcess: this.#turns,
     });
     this.#turns += 1;
