@@ -17,6 +17,16 @@ export interface SweepResult {
   readonly foldersRemoved: number;
 }
 
+/** What stands at a path that a caller has named. */
+export type FoundFolder =
+  /** A folder, and `path` is its real one, without symlinks. */
+  | { readonly found: 'folder'; readonly path: string }
+  /**
+   * `relative`: the path does not begin at the root. `outside`: of what is allowed, whether anything is there or not.
+   * `own`: within the host's own data.
+   */
+  | { readonly found: 'nothing' | 'no_folder' | 'relative' | 'outside' | 'own' };
+
 /** The machine, as far as processes and folders go. */
 export interface Host {
   /**
@@ -36,6 +46,11 @@ export interface Host {
   removeProcessFolder(path: string): Promise<void>;
   /** Makes the private folder that an agent works in. */
   createWorkspace(sessionId: string): Promise<string>;
+  /**
+   * Looks for a folder that is one of `allowed`, or below one. Real paths are compared, so no symlink leads out; of what
+   * is outside nothing is told. What this user may not enter counts as nothing.
+   */
+  findFolder(path: string, allowed: readonly string[]): Promise<FoundFolder>;
   /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */
   removeWorkspace(path: string): Promise<void>;
   /** Ends and removes what an earlier host left behind; touches nothing that is not provably ours. Call once, before any start. */

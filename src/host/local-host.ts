@@ -1,9 +1,10 @@
 import { join, resolve } from 'node:path';
 
-import type { Host, ProcessRecord, SweepResult } from '../contracts/host.ts';
+import type { FoundFolder, Host, ProcessRecord, SweepResult } from '../contracts/host.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { endProcesses } from './end-processes.ts';
+import { findFolder } from './find-folder.ts';
 import { makePrivateFolder, makePrivateRoot, ownFolders, removeOwnFolder } from './folders.ts';
 import { ProcessRegistry } from './process-registry.ts';
 
@@ -19,6 +20,7 @@ export interface LocalHostOptions {
 /** The part of a host that is the same on every platform: folders, records, and the order in which things are ended. */
 export class LocalHost implements Host {
   readonly spawnPrefix: readonly string[];
+  readonly #dataDir: string;
   readonly #processes: string;
   readonly #workspaces: string;
   readonly #table: ProcessTable;
@@ -28,8 +30,9 @@ export class LocalHost implements Host {
 
   private constructor(options: LocalHostOptions) {
     this.spawnPrefix = options.spawnPrefix;
-    this.#processes = join(resolve(options.dataDir), 'processes');
-    this.#workspaces = join(resolve(options.dataDir), 'workspaces');
+    this.#dataDir = resolve(options.dataDir);
+    this.#processes = join(this.#dataDir, 'processes');
+    this.#workspaces = join(this.#dataDir, 'workspaces');
     this.#table = options.table;
     this.#telemetry = options.telemetry;
     this.#registry = new ProcessRegistry(this.#processes, options.telemetry.log);
@@ -79,6 +82,10 @@ export class LocalHost implements Host {
 
   createWorkspace(sessionId: string): Promise<string> {
     return makePrivateFolder(this.#workspaces, sessionId);
+  }
+
+  findFolder(path: string, allowed: readonly string[]): Promise<FoundFolder> {
+    return findFolder(path, allowed, this.#dataDir);
   }
 
   async removeWorkspace(path: string): Promise<void> {

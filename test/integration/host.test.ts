@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import type { Host } from '../../src/contracts/host.ts';
 import type { LogFields, Telemetry } from '../../src/telemetry/telemetry.ts';
@@ -106,6 +106,49 @@ describe('folders', () => {
     expect(existsSync(folder)).toBe(false);
     expect(existsSync(workspace)).toBe(false);
     expect(existsSync(outside)).toBe(true);
+  });
+
+  it('are found below an allowed one only, by their real path', async () => {
+    const host = await open();
+    const ground = await realpath(await mkdtemp(join(tmpdir(), 'roundhouse-named-')));
+    onTestFinished(() => rm(ground, { recursive: true }));
+    const [allowed, outside] = [join(ground, 'allowed'), join(ground, 'outside')];
+    const inner = join(allowed, 'inner');
+    for (const path of [join(inner, 'deep'), join(outside, 'secret')])
+      await mkdir(path, { recursive: true });
+    await writeFile(join(allowed, 'file'), '');
+    await symlink(inner, join(allowed, 'in-link'));
+    await symlink(outside, join(allowed, 'out-link'));
+    await symlink(allowed, join(ground, 'alias'));
+    const own = await host.createWorkspace('sesn_other');
+    const find = async (path: string, ...roots: string[]): Promise<string> => {
+      const there = await host.findFolder(path, roots.length === 0 ? [allowed] : roots);
+      return there.found === 'folder' ? there.path : there.found;
+    };
+
+    expect(await find(allowed)).toBe(allowed);
+    expect(await find(join(inner, 'deep', '..', 'deep'))).toBe(join(inner, 'deep'));
+    expect(await find(join(allowed, 'in-link', 'deep'))).toBe(join(inner, 'deep'));
+    expect(await find(join(allowed, 'out-link'))).toBe('outside');
+    expect(await find(join(allowed, 'out-link', 'secret'))).toBe('outside');
+    expect(await find(join(allowed, '..', 'outside'))).toBe('outside');
+    expect(await find(`${allowed}-too`)).toBe('outside');
+    expect(await find(ground)).toBe('outside');
+    expect(await find(join(allowed, 'file'))).toBe('no_folder');
+    expect(await find(join(allowed, 'missing'))).toBe('nothing');
+    // Whether anything is there is nobody's business.
+    expect(await find(join(outside, 'missing'))).toBe('outside');
+    expect(await find('allowed')).toBe('relative');
+    expect(await find(`${allowed}\u0000`)).toBe('outside');
+    // The operator may name a link; another one then leads to the same.
+    expect(await find(inner, join(ground, 'alias'))).toBe(inner);
+    expect(await find(join(ground, 'alias', 'missing'), join(ground, 'alias'))).toBe('nothing');
+    expect(await find(inner, join(ground, 'gone'))).toBe('outside');
+    // The data of the server is nobody's workspace, whatever is allowed.
+    for (const path of [own, dataDir, join(dataDir, 'processes')])
+      expect(await find(path, '/')).toBe('own');
+    const none = await host.findFolder(allowed, []);
+    expect(none.found).toBe('outside');
   });
 
   it('are refused with the next step where the data directory cannot be made', async () => {

@@ -1,10 +1,12 @@
-import type { Host, SweepResult } from '../../src/contracts/host.ts';
+import type { FoundFolder, Host, SweepResult } from '../../src/contracts/host.ts';
 
 /** A host without a machine: it remembers what it was asked to make and to remove. */
 export class FakeHost implements Host {
   readonly spawnPrefix = [];
   readonly folders = new Set<string>();
   readonly workspaces = new Set<string>();
+  /** What stands at paths that callers name, where it is not simply a folder. */
+  readonly found = new Map<string, FoundFolder>();
   freeBytes = 8 * 2 ** 30;
 
   createProcessFolder(clientId: string): Promise<string> {
@@ -35,6 +37,12 @@ export class FakeHost implements Host {
     const path = `/workspaces/${sessionId}`;
     this.workspaces.add(path);
     return Promise.resolve(path);
+  }
+
+  findFolder(path: string, allowed: readonly string[]): Promise<FoundFolder> {
+    const isAllowed = allowed.some((root) => path === root || path.startsWith(`${root}/`));
+    const there: FoundFolder = isAllowed ? { found: 'folder', path } : { found: 'outside' };
+    return Promise.resolve(this.found.get(path) ?? there);
   }
 
   removeWorkspace(path: string): Promise<void> {
