@@ -7,6 +7,7 @@ import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
 import { createHost } from './host/create-host.ts';
 import type { TailLimits } from './log/tail.ts';
+import type { WorkspaceRules } from './pool/named-workspaces.ts';
 import type { PoolOptions } from './pool/options.ts';
 import { PolicyAnswerer } from './pool/policy-answerer.ts';
 import { SessionPool } from './pool/session-pool.ts';
@@ -37,6 +38,8 @@ export interface ComposeOptions {
   readonly tailLimits?: TailLimits;
   /** What each tenant may use of what all share. */
   readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
+  /** Folders that callers may name for their sessions. Default: none. */
+  readonly workspaces?: WorkspaceRules;
   /** Another driver than Claude Code, for benches and tests of what is around it. */
   readonly driver?: AgentDriver;
 }
@@ -74,6 +77,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       ...(options.defaultAgent !== undefined && { defaultAgent: options.defaultAgent }),
       ...(options.tailLimits !== undefined && { tailLimits: options.tailLimits }),
       ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
+      ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
     });
     await pool.recover();
     const shutDown = async (drainMs: number | undefined): Promise<void> => {

@@ -57,6 +57,20 @@ export const ERROR_KINDS = {
     'The key is valid but may not do this.',
     'Use a key with that right.',
   ),
+  workspace_not_allowed: kind(
+    403,
+    'permission_error',
+    false,
+    'The folder that was named is not one that this key may work in.',
+    'Name a folder of the allow-list, or let the operator add it.',
+  ),
+  workspace_unavailable: kind(
+    400,
+    'invalid_request_error',
+    false,
+    'The folder of the session is not there, or is no folder, or the server may not enter it.',
+    'Make the folder, or name another.',
+  ),
   not_found: kind(404, 'not_found_error', false, 'No such route or resource.', 'Check the path.'),
   session_not_found: kind(
     404,

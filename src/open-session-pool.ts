@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import { compose } from './compose.ts';
 import type { AgentOptions } from './contracts/agent-driver.ts';
@@ -17,6 +17,11 @@ export interface OpenSessionPoolOptions {
   readonly credentials: Readonly<Record<string, string>>;
   /** Settings of the pool; `docs/configuration.md` lists them under `pool`. */
   readonly pool?: PoolOptionsInput;
+  /**
+   * Folders that sessions may be told to work in (`SessionRequest.workspace`), with all that is below them: absolute
+   * paths. Default: none.
+   */
+  readonly workspaces?: { readonly allowed: readonly string[] };
   /** Options under those of every session. */
   readonly defaultAgent?: AgentOptions;
   /** A Claude Code executable; by default the one that comes with the Agent SDK. */
@@ -38,6 +43,13 @@ export interface OpenedSessionPool {
  * Rejects with `configuration_invalid` or `storage_failed` (also for a data directory that another pool uses).
  */
 export async function openSessionPool(options: OpenSessionPoolOptions): Promise<OpenedSessionPool> {
+  const relative = options.workspaces?.allowed.filter((path) => !isAbsolute(path)) ?? [];
+  if (relative.length > 0) {
+    throw new RoundhouseError(
+      'configuration_invalid',
+      `workspaces.allowed: expected absolute paths, got ${relative.join(', ')}. Name them from the root.`,
+    );
+  }
   const settings = poolOptionsSchema.safeParse(options.pool ?? {});
   if (!settings.success) {
     throw new RoundhouseError(
@@ -50,6 +62,7 @@ export async function openSessionPool(options: OpenSessionPoolOptions): Promise<
     credentials: options.credentials,
     pool: settings.data,
     telemetry: options.telemetry ?? NO_TELEMETRY,
+    ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
     ...(options.defaultAgent !== undefined && { defaultAgent: options.defaultAgent }),
     ...(options.executable !== undefined && { agent: { executable: options.executable } }),
   });

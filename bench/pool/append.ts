@@ -137,6 +137,7 @@ async function logOver(store: SessionStore): Promise<Append> {
     agentSessionId: id,
     options: {},
     workspace: '/nowhere',
+    ownsWorkspace: true,
     kind: 'named',
     createdAt: wallClockIso(),
     owner: 'bench',

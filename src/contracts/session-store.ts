@@ -15,6 +15,8 @@ export interface SessionRow {
   readonly options: AgentOptions;
   /** Absolute path of the workspace. */
   readonly workspace: string;
+  /** Whether we made the workspace, for this session: then it goes with it. One that a caller named is never removed. */
+  readonly ownsWorkspace: boolean;
   /** `one_shot` sessions go away, with everything, when their turn has ended or the host starts again. */
   readonly kind: 'named' | 'one_shot';
   /** The folder of a process that wrote what the transcript in the store lacks; null when the store has everything. */

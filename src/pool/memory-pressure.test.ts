@@ -61,7 +61,7 @@ test('prepared processes go first', async () => {
   expect(fixture.counted).toContainEqual(
     expect.objectContaining({
       name: 'roundhouse_spares_wasted_total',
-      labels: { reason: 'memory_pressure' },
+      labels: { reason: 'memory_pressure', folder: 'own' },
     }),
   );
 });

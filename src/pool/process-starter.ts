@@ -1,11 +1,12 @@
 import type { DeathWatch } from './death-watch.ts';
+import type { NamedWorkspaces } from './named-workspaces.ts';
 import type { Slot, Slots } from './slots.ts';
-import type { Spare } from './spares.ts';
+import type { Spare, SpareFolder } from './spares.ts';
 import { StartBreaker } from './start-breaker.ts';
 import type { AgentDriver, AgentOptions, AgentProcess } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionStore } from '../contracts/session-store.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
 import { newAgentSessionId, newClientId, newSessionId } from '../events/ids.ts';
 import { fingerprint, mergeOptions } from '../session/agent-options.ts';
@@ -23,11 +24,15 @@ const RETRY_FIRST_MS = 200;
  */
 const START_COUNTS_MS = 5_000;
 
+/** A prepared process that has not taken its folder by then is given up: to start another would be as fast. */
+const BIND_LIMIT_MS = 5_000;
+
 export interface ProcessStarterParts {
   readonly driver: AgentDriver;
   readonly host: Host;
   readonly store: SessionStore;
   readonly answerer: Answerer;
+  readonly workspaces: NamedWorkspaces;
   /** Processes at once, those that start included. */
   readonly slots: Slots;
   /** Starts at once: starting costs CPU, so never more than there are cores. */
@@ -44,7 +49,8 @@ export interface ProcessStarterParts {
 interface Launch {
   readonly sessionId: string;
   readonly agentSessionId: string;
-  readonly workspace: string;
+  /** Undefined when it comes later. */
+  readonly workspace: string | undefined;
   readonly options: AgentOptions;
   readonly resume: boolean;
   readonly ahead?: boolean;
@@ -93,25 +99,40 @@ export class ProcessStarter implements Connector {
 
   /**
    * Starts a process for a session that does not exist yet, if that makes nobody wait: undefined when no slot is free, or
-   * no room to start in besides one for somebody who comes now, or processes keep dying.
+   * no room to start in besides one for somebody who comes now, or processes keep dying, or the driver can't.
    */
-  prepare(options: AgentOptions): Promise<Spare> | undefined {
-    const { slots, starts, deaths } = this.#parts;
+  prepare(options: AgentOptions, folder: SpareFolder): Promise<Spare> | undefined {
+    const { slots, starts, deaths, driver } = this.#parts;
     if (deaths.reason !== undefined) return undefined;
+    if (folder === 'named' && !driver.capabilities.lateWorkspace) return undefined;
     const slot = slots.tryAcquire();
     const start = slot && starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
     if (slot !== undefined && start === undefined) slot.release();
     if (slot === undefined || start === undefined) return undefined;
-    return this.#prepare(options, slot).finally(() => start.release());
+    return this.#prepare(options, folder, slot).finally(() => start.release());
   }
 
-  async #prepare(options: AgentOptions, slot: Slot): Promise<Spare> {
+  /** Gives a prepared process the folder that its session works in. Rejects, and it is gone, when it does not take it. */
+  async bind({ connection }: Spare, workspace: string): Promise<void> {
+    const timeout = new AbortController();
+    const timer = after(BIND_LIMIT_MS, () => {
+      const message = `The agent process did not take the workspace within ${BIND_LIMIT_MS} ms.`;
+      timeout.abort(new RoundhouseError('session_connection_failed', message));
+    });
+    try {
+      await connection.process.bind({ workspace }, timeout.signal);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #prepare(options: AgentOptions, folder: SpareFolder, slot: Slot): Promise<Spare> {
     const { host, driver } = this.#parts;
     const sessionId = newSessionId();
     const agentSessionId = newAgentSessionId();
     try {
       const generation = await driver.generation();
-      const workspace = await host.createWorkspace(sessionId);
+      const workspace = folder === 'own' ? await host.createWorkspace(sessionId) : undefined;
       try {
         const connection = await this.#launch(
           { sessionId, agentSessionId, workspace, options, resume: false, ahead: true },
@@ -121,7 +142,7 @@ export class ProcessStarter implements Connector {
         const readyAtMs = monotonicMs();
         return { sessionId, agentSessionId, workspace, connection, generation, readyAtMs };
       } catch (error) {
-        await host.removeWorkspace(workspace);
+        if (workspace !== undefined) await host.removeWorkspace(workspace);
         throw error;
       }
     } catch (error) {
@@ -163,13 +184,20 @@ export class ProcessStarter implements Connector {
 
   async #start(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
     const { row, options } = request;
-    const { agentSessionId, workspace } = row;
+    const { agentSessionId } = row;
+    const workspace = await this.#workspaceOf(row);
     const subpaths = await this.#parts.store.transcripts.listSubpaths(agentSessionId);
     const resume = subpaths.includes('');
     return this.#launch({ sessionId: row.id, agentSessionId, workspace, options, resume }, signal);
   }
 
-  async #launch(launch: Launch, signal: AbortSignal): Promise<Connection> {
+  /** A folder that a caller named is looked at before each start: it may be gone, lead elsewhere, or be forbidden by now. */
+  async #workspaceOf(row: SessionRow): Promise<string> {
+    if (row.ownsWorkspace) return row.workspace;
+    return this.#parts.workspaces.find(row.tenant, row.workspace);
+  }
+
+  async #launch({ workspace, ...launch }: Launch, signal: AbortSignal): Promise<Connection> {
     const { driver, host, store, answerer, telemetry, defaultAgent } = this.#parts;
     const clientId = newClientId();
     const sinceMs = monotonicMs();
@@ -182,6 +210,7 @@ export class ProcessStarter implements Connector {
       process = await driver.start(
         {
           ...launch,
+          ...(workspace !== undefined && { workspace }),
           clientId,
           processFolder,
           options: mergeOptions(defaultAgent ?? {}, launch.options),

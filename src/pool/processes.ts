@@ -87,7 +87,8 @@ export class Processes {
     this.connector = starter;
     this.spares = new Spares({
       settings: options.spares,
-      prepare: (agent) => starter.prepare(agent),
+      prepare: (agent, folder) => starter.prepare(agent, folder),
+      bind: (spare, workspace) => starter.bind(spare, workspace),
       discard: (spare) => this.discardSpare(spare),
       generation: () => driver.generation(),
       hasMemory: () => this.#hasMemoryForSpare(),
@@ -100,13 +101,13 @@ export class Processes {
     return this.#starter.owned;
   }
 
-  takeSpare(agent: AgentOptions): Spare | undefined {
-    return this.spares.take(agent);
+  takeSpare(agent: AgentOptions, workspace?: string): Promise<Spare | undefined> {
+    return this.spares.take(agent, workspace);
   }
 
   async discardSpare({ connection, workspace }: Spare): Promise<void> {
     await connection.process.close();
-    await this.#parts.host.removeWorkspace(workspace);
+    if (workspace !== undefined) await this.#parts.host.removeWorkspace(workspace);
   }
 
   /** Takes the process of a session at rest; the conversation stays. Resolves when it is gone. */

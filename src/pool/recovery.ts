@@ -101,7 +101,7 @@ async function removeOneShots({ store, host }: RecoveryParts): Promise<number> {
   let removed = 0;
   for await (const row of allSessions(store, 'one_shot')) {
     await store.deleteSession(row.id);
-    await host.removeWorkspace(row.workspace);
+    if (row.ownsWorkspace) await host.removeWorkspace(row.workspace);
     removed += 1;
   }
   return removed;

@@ -16,6 +16,8 @@ export interface NewSessionRequest {
   readonly kind: SessionRow['kind'];
   readonly options: AgentOptions;
   readonly history: readonly SeedMessage[];
+  /** The folder it works in, of those that its tenant may name. Undefined: one is made for it. */
+  readonly workspace: string | undefined;
 }
 
 export interface ResidentsParts {
@@ -26,8 +28,8 @@ export interface ResidentsParts {
   readonly places: Slots;
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
-  /** A process, with ids, that is ready for a new session of these options. */
-  readonly takeSpare: (options: AgentOptions) => Spare | undefined;
+  /** A process, with ids, that is ready for a new session of these options, in this folder or in its own. */
+  readonly takeSpare: (options: AgentOptions, workspace?: string) => Promise<Spare | undefined>;
   readonly discardSpare: (spare: Spare) => Promise<void>;
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
 }
@@ -177,15 +179,15 @@ export class Residents {
   }
 
   async #create(request: NewSessionRequest): Promise<Arriving> {
+    const { options, history, workspace: named } = request;
     // A history has to be in the transcript before the process starts.
-    const spare = request.history.length === 0 ? this.#parts.takeSpare(request.options) : undefined;
-    if (spare === undefined) return { row: await this.#createCold(request) };
+    const spare = history.length === 0 ? await this.#parts.takeSpare(options, named) : undefined;
+    const workspace = named ?? spare?.workspace;
+    if (spare === undefined || workspace === undefined)
+      return { row: await this.#createCold(request) };
     try {
-      const { sessionId, agentSessionId, workspace } = spare;
-      return {
-        row: await this.#insert(request, { id: sessionId, agentSessionId, workspace }),
-        spare,
-      };
+      const { sessionId: id, agentSessionId } = spare;
+      return { row: await this.#insert(request, { id, agentSessionId, workspace }), spare };
     } catch (error) {
       await this.#parts.discardSpare(spare);
       throw error;
@@ -196,24 +198,34 @@ export class Residents {
     const { store, host, driver } = this.#parts;
     const id = newSessionId();
     const agentSessionId = newAgentSessionId();
-    const workspace = await host.createWorkspace(id);
+    const workspace = request.workspace ?? (await host.createWorkspace(id));
     try {
       if (request.history.length > 0)
         await driver.seedTranscript(agentSessionId, request.history, store.transcripts);
       return await this.#insert(request, { id, agentSessionId, workspace });
     } catch (error) {
-      await host.removeWorkspace(workspace);
+      if (request.workspace === undefined) await host.removeWorkspace(workspace);
       throw error;
     }
   }
 
   #insert(
-    { tenant, name, kind, options }: NewSessionRequest,
+    { tenant, name, kind, options, workspace: named }: NewSessionRequest,
     ids: Pick<SessionRow, 'id' | 'agentSessionId' | 'workspace'>,
   ): Promise<SessionRow> {
     const { store, owner } = this.#parts;
+    const ownsWorkspace = named === undefined;
     const createdAt = wallClockIso();
-    return store.createSession({ ...ids, tenant, name, kind, options, owner, createdAt });
+    return store.createSession({
+      ...ids,
+      ownsWorkspace,
+      tenant,
+      name,
+      kind,
+      options,
+      owner,
+      createdAt,
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
+import { NamedWorkspaces, type WorkspaceRules } from './named-workspaces.ts';
 import type { PoolOptions } from './options.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
@@ -39,6 +40,8 @@ export interface SessionPoolParts {
   readonly tailLimits?: TailLimits;
   /** What each tenant may use of what all share. Default: the same for all. */
   readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
+  /** Folders that callers may name. Default: none. */
+  readonly workspaces?: WorkspaceRules;
   /** Options under those of every session. They are not stored: a change holds for known sessions too. */
   readonly defaultAgent?: AgentOptions;
 }
@@ -49,6 +52,12 @@ export interface SessionRequest {
   readonly tenant?: string;
   /** Laid over the session's options: omitted means inherit, equal means nothing happens. */
   readonly agent?: AgentOptions;
+  /**
+   * The folder the agent works in: an absolute path, of those that the operator allows. Default: a folder of its own, which
+   * goes with the session; this one stays. Several sessions may work in one. Fixed when the session is made: for a known
+   * one omitted means inherit, equal means nothing happens, and another is refused.
+   */
+  readonly workspace?: string;
   /** For a new session. Default `named`. */
   readonly kind?: SessionRow['kind'];
   /**
@@ -71,6 +80,7 @@ const DEFAULT_TENANT = 'default';
 export class SessionPool {
   readonly #parts: SessionPoolParts;
   readonly #tenants: Tenants;
+  readonly #workspaces: NamedWorkspaces;
   readonly #processes: Processes;
   readonly #handover: Handover;
   readonly #places: Slots;
@@ -88,8 +98,10 @@ export class SessionPool {
     const { options, host, telemetry } = parts;
     const { maxWaiters, waitMs, sessionTtlMs, connectionRecovery } = options;
     this.#tenants = new Tenants(parts.tenantLimits);
+    this.#workspaces = new NamedWorkspaces(parts.workspaces ?? {}, host);
     this.#processes = new Processes({
       ...parts,
+      workspaces: this.#workspaces,
       tenants: this.#tenants,
       clients: () => this.#residents.clients(),
     });
@@ -110,7 +122,7 @@ export class SessionPool {
     this.#residents = new Residents({
       ...parts,
       places: this.#places,
-      takeSpare: (agent) => this.#processes.takeSpare(agent),
+      takeSpare: (agent, workspace) => this.#processes.takeSpare(agent, workspace),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
     });
@@ -155,7 +167,8 @@ export class SessionPool {
    * returned at once: queueing, or refusing, is `prompt`'s.
    *
    * Rejects with `pool_disabled`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
-   * `agent_unavailable`, `storage_failed`, or the signal's reason.
+   * `agent_unavailable`, `storage_failed`, or the signal's reason; where a folder was named also with
+   * `workspace_not_allowed`, `workspace_unavailable`, and `unsupported_field` when the session works elsewhere.
    */
   async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
     const { telemetry, options } = this.#parts;
@@ -261,7 +274,10 @@ export class SessionPool {
     return this.#info(client.row);
   }
 
-  /** Ends a session for good: what it runs, its process, its data, its workspace. False when there was none. */
+  /**
+   * Ends a session for good: what it runs, its process, its data, the workspace that was made for it. False when there was
+   * none.
+   */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
     for (;;) {
       const client = await this.#residents.find(tenant, name);
@@ -272,7 +288,7 @@ export class SessionPool {
           new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
         );
         await this.#parts.store.deleteSession(client.id);
-        await this.#parts.host.removeWorkspace(client.row.workspace);
+        if (client.row.ownsWorkspace) await this.#parts.host.removeWorkspace(client.row.workspace);
         deleted = true;
       });
       if (deleted) return true;
@@ -386,10 +402,15 @@ export class SessionPool {
 
   /** The session, ready for a prompt. One that leaves memory while it is being made ready is asked for again. */
   async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
+    const workspace =
+      request.workspace === undefined
+        ? undefined
+        : await this.#workspaces.find(tenant, request.workspace);
     for (;;) {
       const resident = this.#residents.get(tenant, name);
-      const client = resident ?? (await this.#admit(tenant, name, request));
+      const client = resident ?? (await this.#admit(tenant, name, request, workspace));
       try {
+        refuseOtherWorkspace(client, workspace);
         await client.setOptions(request.agent);
         client.priority = request.priority ?? 0;
         if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
@@ -403,11 +424,16 @@ export class SessionPool {
   }
 
   /** S3, S16: a session that is not in memory gets a place there, and is made if nobody knows it. */
-  async #admit(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
+  async #admit(
+    tenant: string,
+    name: string,
+    request: SessionRequest,
+    workspace: string | undefined,
+  ): Promise<SessionClient> {
     this.#parts.telemetry.log.debug('session_pool_creating_new_session', { sessionId: name });
     const { kind = 'named', agent = {}, history = [] } = request;
     return this.#residents.findOrCreate(
-      { tenant, name, kind, options: agent, history },
+      { tenant, name, kind, options: agent, history, workspace },
       request.signal,
     );
   }
@@ -476,4 +502,13 @@ export class SessionPool {
 
 function notFound(name: string): RoundhouseError {
   return new RoundhouseError('session_not_found', `No session ${name} belongs to this key.`);
+}
+
+function refuseOtherWorkspace({ name, row }: SessionClient, workspace: string | undefined): void {
+  if (workspace === undefined || workspace === row.workspace) return;
+  const own = row.ownsWorkspace ? 'a folder of its own' : row.workspace;
+  throw new RoundhouseError(
+    'unsupported_field',
+    `workspace: session ${name} works in ${own}, got ${workspace}; expected the same or none, for a session stays where it was made. Use another session id for another folder.`,
+  );
 }

@@ -31,8 +31,8 @@ describe('spares', () => {
     expect(client.status).toBe('idle');
     expect(await ask(fixture, 'two', 'hi')).toBe('You said: hi. Before: nothing.');
     expect(counted('roundhouse_spares_total')).toEqual([
-      { outcome: 'miss', reason: 'new_configuration' },
-      { outcome: 'hit', reason: '' },
+      { outcome: 'miss', reason: 'new_configuration', folder: 'own' },
+      { outcome: 'hit', reason: '', folder: 'own' },
     ]);
   });
 
@@ -61,6 +61,7 @@ describe('spares', () => {
     expect(counted('roundhouse_spares_total').at(-1)).toEqual({
       outcome: 'miss',
       reason: 'new_configuration',
+      folder: 'own',
     });
   });
 
@@ -86,7 +87,9 @@ describe('spares', () => {
     await fixture.pool.getSessionClient('two', other);
     expect(fixture.pool.stats()).toMatchObject({ spares: { ready: 0 }, processSlots: { used: 2 } });
     expect((await fixture.pool.getSessionInfo('default', 'one'))?.status).toBe('idle');
-    expect(counted('roundhouse_spares_wasted_total')).toEqual([{ reason: 'slot_needed' }]);
+    expect(counted('roundhouse_spares_wasted_total')).toEqual([
+      { reason: 'slot_needed', folder: 'own' },
+    ]);
   });
 
   test('none is started where no slot is free, and none while memory is short', async () => {
@@ -114,7 +117,7 @@ describe('spares', () => {
     expect(fixture.driver.alive).toHaveLength(2);
     await settle(62_000);
     expect(fixture.driver.alive).toHaveLength(0);
-    expect(counted('roundhouse_spares_wasted_total')).toEqual([{ reason: 'idle' }]);
+    expect(counted('roundhouse_spares_wasted_total')).toEqual([{ reason: 'idle', folder: 'own' }]);
   });
 
   test('a burst asks for more than one, never for more than the limit', async () => {
@@ -147,8 +150,8 @@ describe('spares', () => {
     expect(second?.alive).toBe(false);
     expect(fixture.pool.stats().spares.ready).toBe(1);
     expect(counted('roundhouse_spares_wasted_total')).toEqual([
-      { reason: 'stale' },
-      { reason: 'stale' },
+      { reason: 'stale', folder: 'own' },
+      { reason: 'stale', folder: 'own' },
     ]);
   });
 
@@ -216,5 +219,143 @@ describe('spares', () => {
     await expect(fixture.pool.warm('default', 'unknown')).rejects.toMatchObject({
       code: 'session_not_found',
     });
+  });
+});
+
+describe('spares for folders that callers name', () => {
+  const WORKSPACES = { allowed: ['/srv'] };
+  const NAMED = { workspace: '/srv/project' };
+
+  test('the second session in a named folder takes one, whatever the folder', async () => {
+    fixture = makePool({ pool: { spares: SPARES }, workspaces: WORKSPACES });
+    await fixture.pool.getSessionClient('one', NAMED);
+    await settle(1_100);
+    const spare = fixture.driver.processes.at(-1);
+    expect(spare?.spec.workspace).toBeUndefined();
+    const client = await fixture.pool.getSessionClient('two', { workspace: '/srv/other' });
+    expect(client.status).toBe('idle');
+    expect(spare?.spec.sessionId).toBe(client.id);
+    expect(client.row).toMatchObject({ workspace: '/srv/other', ownsWorkspace: false });
+    expect(await ask(fixture, 'two', 'hi')).toBe('You said: hi. Before: nothing.');
+    expect(spare?.workspace).toBe('/srv/other');
+    expect(counted('roundhouse_spares_total')).toEqual([
+      { outcome: 'miss', reason: 'new_configuration', folder: 'named' },
+      { outcome: 'hit', reason: '', folder: 'named' },
+    ]);
+    expect(fixture.host.workspaces.size).toBe(0);
+  });
+
+  test('one for a named folder is not given to a session with its own, nor the other way round', async () => {
+    fixture = makePool({ pool: { spares: SPARES }, workspaces: WORKSPACES });
+    await fixture.pool.getSessionClient('one', NAMED);
+    await settle(1_100);
+    const own = await fixture.pool.getSessionClient('two');
+    expect(own.row).toMatchObject({ ownsWorkspace: true, workspace: `/workspaces/${own.id}` });
+    await settle(1_100);
+    expect(fixture.pool.stats().spares.ready).toBe(2);
+    await fixture.pool.getSessionClient('three');
+    expect(
+      counted('roundhouse_spares_total').map(({ folder, outcome }) => [folder, outcome]),
+    ).toEqual([
+      ['named', 'miss'],
+      ['own', 'miss'],
+      ['own', 'hit'],
+    ]);
+  });
+
+  test('one that does not take the folder is a miss with its reason; the session starts cold and nothing is left', async () => {
+    let refuses = true;
+    fixture = makePool({
+      pool: { spares: SPARES },
+      workspaces: WORKSPACES,
+      driver: {
+        onBind: () => {
+          if (refuses) throw new Error('cwd_not_found');
+        },
+      },
+    });
+    await fixture.pool.getSessionClient('one', NAMED);
+    await settle(1_100);
+    const spare = fixture.driver.processes.at(-1);
+    const client = await fixture.pool.getSessionClient('two', NAMED);
+    expect(spare?.alive).toBe(false);
+    expect(client.status).toBe('idle');
+    expect(client.id).not.toBe(spare?.spec.sessionId);
+    expect(counted('roundhouse_spares_total').at(-1)).toEqual({
+      outcome: 'miss',
+      reason: 'refused',
+      folder: 'named',
+    });
+    expect(counted('roundhouse_spares_wasted_total')).toEqual([
+      { reason: 'refused', folder: 'named' },
+    ]);
+    expect(fixture.line('spare_refused')).toMatchObject({
+      level: 'warn',
+      workspace: '/srv/project',
+    });
+    await settle(10);
+    const alive = fixture.driver.alive.length;
+    expect(fixture.pool.stats().processSlots.used).toBe(alive);
+    expect(fixture.host.folders.size).toBe(alive);
+    refuses = false;
+    await settle(1_100);
+    await fixture.pool.getSessionClient('three', NAMED);
+    expect(counted('roundhouse_spares_total').at(-1)).toMatchObject({ outcome: 'hit' });
+  });
+
+  test('one that never answers is given up after a while', async () => {
+    fixture = makePool({
+      pool: { spares: SPARES },
+      workspaces: WORKSPACES,
+      driver: { onBind: () => new Promise(() => {}) },
+    });
+    await fixture.pool.getSessionClient('one', NAMED);
+    await settle(1_100);
+    const asked = fixture.pool.getSessionClient('two', NAMED);
+    await settle(5_100);
+    expect((await asked).status).toBe('idle');
+    expect(counted('roundhouse_spares_total').at(-1)).toMatchObject({ reason: 'refused' });
+  });
+
+  test('a shutdown while one takes its folder leaves nothing behind', async () => {
+    const bound = Promise.withResolvers<void>();
+    fixture = makePool({
+      pool: { spares: SPARES },
+      workspaces: WORKSPACES,
+      driver: { onBind: () => bound.promise },
+    });
+    await fixture.pool.getSessionClient('one', NAMED);
+    await settle(1_100);
+    const asked = fixture.pool.getSessionClient('two', NAMED).catch((error: unknown) => error);
+    await settle(10);
+    const closed = fixture.pool.close();
+    await settle(10);
+    bound.resolve();
+    await settle(10);
+    await closed;
+    expect(await asked).toMatchObject({ code: 'draining' });
+    expect(fixture.driver.alive).toHaveLength(0);
+    expect(fixture.host.folders.size).toBe(0);
+    expect(fixture.pool.stats().processSlots.used).toBe(0);
+  });
+
+  test('they go like the others when nobody comes, and when the agent is another', async () => {
+    let generation = '1';
+    fixture = makePool({
+      pool: { spares: SPARES },
+      workspaces: WORKSPACES,
+      driver: { generation: () => generation },
+    });
+    await fixture.pool.getSessionClient('one', NAMED);
+    await settle(1_100);
+    generation = '2';
+    await settle(2_100);
+    expect(fixture.pool.stats().spares.ready).toBe(1);
+    await settle(62_000);
+    expect(fixture.pool.stats().spares.ready).toBe(0);
+    expect(counted('roundhouse_spares_wasted_total')).toEqual([
+      { reason: 'stale', folder: 'named' },
+      { reason: 'idle', folder: 'named' },
+    ]);
   });
 });

@@ -23,11 +23,15 @@ export interface SpareSettings {
   readonly maxAgeMs: number;
 }
 
+/** Whose folder the session works in: one that was made for it, or one that its caller names. */
+export type SpareFolder = 'own' | 'named';
+
 /** A session that does not exist yet, with its process: ids that mean nothing until somebody takes it. */
 export interface Spare {
   readonly sessionId: string;
   readonly agentSessionId: string;
-  readonly workspace: string;
+  /** The folder that was made for it. Undefined while the caller has yet to name one. */
+  readonly workspace: string | undefined;
   readonly connection: Connection;
   /** What the agent was when it started; another one now makes the spare stale. */
   readonly generation: string;
@@ -37,7 +41,9 @@ export interface Spare {
 export interface SparesParts {
   readonly settings: SpareSettings;
   /** Starts one if that makes nobody wait; undefined when there is no slot or no room to start in. */
-  readonly prepare: (options: AgentOptions) => Promise<Spare> | undefined;
+  readonly prepare: (options: AgentOptions, folder: SpareFolder) => Promise<Spare> | undefined;
+  /** Gives one without a folder the caller's. Rejects, and the process is gone, when it does not take it. */
+  readonly bind: (spare: Spare, workspace: string) => Promise<void>;
   /** Ends one that nobody took, with its folders. */
   readonly discard: (spare: Spare) => Promise<void>;
   /** What the agent is now. */
@@ -49,6 +55,7 @@ export interface SparesParts {
 
 /** One configuration, and the spares for it. */
 interface Kind {
+  readonly folder: SpareFolder;
   options: AgentOptions;
   readonly arrivals: Arrivals;
   readonly ready: Spare[];
@@ -60,17 +67,18 @@ interface Kind {
 }
 
 /** Why a new session found no spare. */
-type Miss = 'new_configuration' | 'none_ready' | 'stale' | 'off';
+type Miss = 'new_configuration' | 'none_ready' | 'stale' | 'refused' | 'off';
 
 /**
- * Processes that are started ahead of their sessions, by configuration. A new session of a configuration that was seen
+ * Processes that are started ahead of their sessions, by configuration and by whose folder they work in. A new session of a configuration that was seen
  * before takes one and needs no start; a miss teaches which to keep. How many follows the rate of arrivals; none is kept
  * for a configuration that nobody asks for, and none takes a slot from anybody.
  */
 export class Spares {
   readonly #parts: SparesParts;
   readonly #kinds = new Map<string, Kind>();
-  readonly #leaving = new Set<Promise<void>>();
+  /** What {@link Spares.close} waits for. */
+  readonly #leaving = new Set<Promise<unknown>>();
   #generation: string | undefined;
   #looking: Timer | undefined;
   #refilling: Promise<void> | undefined;
@@ -82,19 +90,23 @@ export class Spares {
   }
 
   get ready(): number {
-    return this.#count((kind) => kind.ready.length);
+    return this.#sum((kind) => kind.ready.length);
   }
 
   get starting(): number {
-    return this.#count((kind) => kind.starting);
+    return this.#sum((kind) => kind.starting);
   }
 
-  /** A spare for a new session of these options, if one is ready. Either way the arrival is noted. */
-  take(options: AgentOptions): Spare | undefined {
-    if (this.#closed || this.#parts.settings.max === 0) return this.#miss('off');
-    const key = fingerprint(options);
+  /**
+   * A spare for a new session of these options, if one is ready. Either way the arrival is noted. With `workspace` it works
+   * there; without, in the folder that was made for it.
+   */
+  async take(options: AgentOptions, workspace?: string): Promise<Spare | undefined> {
+    const folder = workspace === undefined ? 'own' : 'named';
+    if (this.#closed || this.#parts.settings.max === 0) return this.#miss(folder, 'off');
+    const key = `${folder}:${fingerprint(options)}`;
     const known = this.#kinds.get(key);
-    const kind = known ?? newKind(options);
+    const kind = known ?? newKind(options, folder);
     // The last one asked for stands last, so the first is the one to forget.
     this.#kinds.delete(key);
     this.#kinds.set(key, kind);
@@ -106,11 +118,13 @@ export class Spares {
     const spare = this.#takeUsable(kind);
     // Not refilled here: a start beside the first turn of this session would take the time from it that the spare has won.
     // The pool calls when the session has come to rest, and the timer does within a second.
-    if (spare === undefined)
-      return this.#miss(
-        known === undefined ? 'new_configuration' : before > 0 ? 'stale' : 'none_ready',
-      );
-    this.#parts.telemetry.metrics.count('roundhouse_spares_total', { outcome: 'hit', reason: '' });
+    if (spare === undefined) {
+      const reason = before > 0 ? 'stale' : 'none_ready';
+      return this.#miss(folder, known === undefined ? 'new_configuration' : reason);
+    }
+    if (workspace !== undefined && !(await this.#bind(spare, workspace)))
+      return this.#miss(folder, 'refused');
+    this.#count({ outcome: 'hit', reason: '', folder });
     return spare;
   }
 
@@ -149,14 +163,36 @@ export class Spares {
     while (this.#leaving.size > 0) await Promise.all(this.#leaving);
   }
 
-  #count(of: (kind: Kind) => number): number {
+  #sum(of: (kind: Kind) => number): number {
     let sum = 0;
     for (const kind of this.#kinds.values()) sum += of(kind);
     return sum;
   }
 
-  #miss(reason: Miss): undefined {
-    this.#parts.telemetry.metrics.count('roundhouse_spares_total', { outcome: 'miss', reason });
+  #miss(folder: SpareFolder, reason: Miss): undefined {
+    this.#count({ outcome: 'miss', reason, folder });
+  }
+
+  #count(labels: { outcome: 'hit' | 'miss'; reason: Miss | ''; folder: SpareFolder }): void {
+    this.#parts.telemetry.metrics.count('roundhouse_spares_total', labels);
+  }
+
+  /** Whether the spare has its folder now; one that did not take it is gone. */
+  #bind(spare: Spare, workspace: string): Promise<boolean> {
+    const done = this.#parts
+      .bind(spare, workspace)
+      .then(
+        () => true,
+        async (error: unknown) => {
+          const { log } = this.#parts.telemetry;
+          log.warn('spare_refused', { id: spare.sessionId, workspace, error: errorText(error) });
+          await this.#discard(spare, 'refused');
+          return false;
+        },
+      )
+      .finally(() => this.#leaving.delete(done));
+    this.#leaving.add(done);
+    return done;
   }
 
   #takeUsable(kind: Kind): Spare | undefined {
@@ -190,7 +226,7 @@ export class Spares {
     for (const kind of [...this.#kinds.values()].toReversed()) {
       while (!this.#closed && this.#mayStart(kind)) {
         if (!(await this.#parts.hasMemory())) return;
-        const start = this.#parts.prepare(kind.options);
+        const start = this.#parts.prepare(kind.options, kind.folder);
         if (start === undefined) return;
         this.#follow(kind, start);
       }
@@ -224,7 +260,11 @@ export class Spares {
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
     kind.ready.push(spare);
-    this.#parts.telemetry.log.debug('spare_ready', { id: spare.sessionId, seconds });
+    this.#parts.telemetry.log.debug('spare_ready', {
+      id: spare.sessionId,
+      folder: kind.folder,
+      seconds,
+    });
     void spare.connection.process.exited.then(() => {
       const place = kind.ready.indexOf(spare);
       if (place < 0) return;
@@ -273,8 +313,8 @@ export class Spares {
 
   #discard(spare: Spare, reason: string): Promise<void> {
     const { telemetry, discard } = this.#parts;
-    telemetry.metrics.count('roundhouse_spares_wasted_total', { reason });
-    telemetry.log.debug('spare_discarded', { reason });
+    telemetry.metrics.count('roundhouse_spares_wasted_total', { reason, folder: folderOf(spare) });
+    telemetry.log.debug('spare_discarded', { id: spare.sessionId, reason });
     const done = discard(spare)
       .catch((error: unknown) =>
         telemetry.log.warn('spare_not_discarded', { reason, error: errorText(error) }),
@@ -295,8 +335,13 @@ export class Spares {
   }
 }
 
-function newKind(options: AgentOptions): Kind {
+function folderOf({ workspace }: Spare): SpareFolder {
+  return workspace === undefined ? 'named' : 'own';
+}
+
+function newKind(options: AgentOptions, folder: SpareFolder): Kind {
   return {
+    folder,
     options,
     arrivals: new Arrivals(),
     ready: [],

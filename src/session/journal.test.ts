@@ -33,6 +33,7 @@ async function makeJournal() {
     agentSessionId: 'id',
     options: {},
     workspace: '/w',
+    ownsWorkspace: true,
     kind: 'named',
     createdAt: new Date().toISOString(),
     owner: 'host',

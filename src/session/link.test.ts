@@ -83,6 +83,7 @@ function requestOf(): ConnectRequest {
       agentSessionId: 'id',
       options: {},
       workspace: '/w',
+      ownsWorkspace: true,
       kind: 'named',
       staleTranscriptFolder: null,
       usage: {

@@ -21,6 +21,7 @@ async function makeStream(whenUnread: WhenUnread) {
     agentSessionId: 'id',
     options: {},
     workspace: '/w',
+    ownsWorkspace: true,
     kind: 'named',
     createdAt: new Date().toISOString(),
     owner: 'host',

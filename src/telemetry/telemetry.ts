@@ -40,12 +40,12 @@ export const COUNTERS = {
     labels: ['cache'],
   },
   roundhouse_spares_total: {
-    help: 'New sessions that found a prepared process or did not, by outcome (hit, miss) and reason.',
-    labels: ['outcome', 'reason'],
+    help: 'New sessions that found a prepared process or did not, by outcome (hit, miss), reason, and whose folder they work in (own, named).',
+    labels: ['outcome', 'reason', 'folder'],
   },
   roundhouse_spares_wasted_total: {
-    help: 'Prepared processes that ended unused, by reason.',
-    labels: ['reason'],
+    help: 'Prepared processes that ended unused, by reason and folder.',
+    labels: ['reason', 'folder'],
   },
   roundhouse_refusals_total: {
     help: 'Calls refused by the pool, by error code.',

@@ -19,6 +19,7 @@ export function aSession(over: Partial<NewSession> = {}): NewSession {
     agentSessionId: randomUUID(),
     options: { model: 'claude-test', systemPrompt: { mode: 'append', text: 'Be brief.' } },
     workspace: '/var/lib/roundhouse/workspaces/w1',
+    ownsWorkspace: true,
     kind: 'named',
     createdAt: AT,
     owner: 'host-1',

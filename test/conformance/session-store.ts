@@ -69,7 +69,7 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
 
     describe('sessions', () => {
       it('gives a created session back in full, by id and by name', async () => {
-        const session = aSession({ kind: 'one_shot' });
+        const session = aSession({ kind: 'one_shot', ownsWorkspace: false });
         const row = await store.createSession(session);
         expect(row).toEqual({
           ...session,

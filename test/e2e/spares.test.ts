@@ -29,7 +29,9 @@ test('a new session takes a prepared process, and goes on after kill -9 of the s
   expect(await askServer(server.url, 'second', 'two')).toContain('no earlier messages');
   const session = await fetch(`${server.url}/sessions/second`).then((answer) => answer.json());
   expect(session).toMatchObject({ id, status: 'idle', turnCount: 1 });
-  expect(await server.metric('roundhouse_spares_total{outcome="hit",reason=""}')).toBe(1);
+  expect(await server.metric('roundhouse_spares_total{outcome="hit",reason="",folder="own"}')).toBe(
+    1,
+  );
   await server.kill('SIGKILL');
   await server.restart();
   expect(await askServer(server.url, 'second', 'three')).toContain(
@@ -54,7 +56,9 @@ test('a prepared process gives its slot up to a session that needs it, and nothi
   });
   expect(answer.status).toBe(200);
   expect(server.agentsAlive()).toBeLessThanOrEqual(2);
-  expect(await server.metric('roundhouse_spares_wasted_total{reason="slot_needed"}')).toBe(1);
+  expect(
+    await server.metric('roundhouse_spares_wasted_total{reason="slot_needed",folder="own"}'),
+  ).toBe(1);
   await server.kill('SIGTERM');
   expect(server.agentsAlive()).toBe(0);
   const folders = await server.folders();

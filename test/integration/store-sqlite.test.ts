@@ -322,6 +322,8 @@ describe('migrations', () => {
         2, 3, 4,
       ]);
       await store.append('sesn_1', 1, [aRecord('sesn_1', 5)]);
+      // Every workspace of that time was made by us, and goes with its session.
+      expect((await store.getSession('sesn_1'))?.ownsWorkspace).toBe(true);
     });
     expect(applied()).toEqual(Object.keys(MIGRATIONS));
   });
@@ -333,7 +335,7 @@ describe('migrations', () => {
     database.close();
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await expect(openSqliteStore({ path })).rejects.toThrow(
-        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0002_retention/,
+        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0003_named_workspaces/,
       );
     }
     expect(applied()).toEqual([...Object.keys(MIGRATIONS), '0999_future']);

@@ -23,6 +23,7 @@ export interface PoolFixtureOptions {
   readonly limits?: Partial<TurnLimits>;
   readonly driver?: ScriptedDriverOptions;
   readonly tenantLimits?: SessionPoolParts['tenantLimits'];
+  readonly workspaces?: SessionPoolParts['workspaces'];
   /** A store, host or driver of an earlier pool, to start again on what it left. */
   readonly store?: SessionStore;
   readonly host?: FakeHost;
@@ -66,6 +67,7 @@ export function makePool(options: PoolFixtureOptions = {}) {
     telemetry,
     owner: 'test-host',
     ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
+    ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
   });
   return {
     pool,

@@ -21,6 +21,8 @@ export interface RealPoolOptions {
   readonly limits?: Partial<TurnLimits>;
   readonly executable?: string;
   readonly agent?: AgentOptions;
+  /** Folders that sessions may be told to work in. */
+  readonly workspaces?: readonly string[];
 }
 
 /** The answer to a prompt, and how its turn ended. */
@@ -68,6 +70,7 @@ export class RealPool {
       telemetry: telemetryOf(log),
       agent: { executable: options.executable, maxRetries: 1 },
       ...(options.agent !== undefined && { defaultAgent: options.agent }),
+      ...(options.workspaces !== undefined && { workspaces: { allowed: options.workspaces } }),
     });
     const { pool } = composition;
     const close = (drainMs?: number): Promise<void> => composition.close(drainMs);
@@ -75,8 +78,14 @@ export class RealPool {
   }
 
   /** Prompts a session and waits for the end of the turn. */
-  async ask(session: string, prompt: string, request: PromptRequest = {}): Promise<Answered> {
-    const client = await this.pool.getSessionClient(session);
+  async ask(
+    session: string,
+    prompt: string,
+    { workspace, ...request }: PromptRequest & { workspace?: string } = {},
+  ): Promise<Answered> {
+    const client = await this.pool.getSessionClient(session, {
+      ...(workspace !== undefined && { workspace }),
+    });
     const handle = await client.prompt(text(prompt), request);
     return { text: answerOf(await collect(handle)), end: await handle.ended };
   }

@@ -97,4 +97,13 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         ), 0)`.execute(db);
     },
   },
+  '0003_named_workspaces': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      // Until now every workspace was made by us.
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('owns_workspace', 'integer', (column) => column.notNull().defaultTo(1))
+        .execute();
+    },
+  },
 };

@@ -18,6 +18,7 @@ export interface SessionsTable {
   /** JSON. */
   readonly options: string;
   readonly workspace: string;
+  readonly owns_workspace: number;
   readonly kind: 'named' | 'one_shot';
   readonly stale_transcript_folder: string | null;
   /** JSON. */
