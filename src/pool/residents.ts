@@ -125,6 +125,11 @@ export class Residents {
     return resident.departure;
   }
 
+  /** Settles when those who are on their way have come, or turned out not to. */
+  async arrived(): Promise<void> {
+    await Promise.allSettled(this.#arrivals.values());
+  }
+
   /** Settles when those who are leaving have left. */
   async empty(): Promise<void> {
     const departures = [...this.#residents.values()].map(({ departure }) =>

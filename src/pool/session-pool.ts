@@ -371,6 +371,8 @@ export class SessionPool {
     const quiet = Promise.all(clients.map((client) => client.quiet()));
     const { timedOut } = await withinDeadline(Promise.race([quiet, this.#hurry.promise]), drainMs);
     telemetry.log.info('pool_drained', { sessions: clients.length, timedOut });
+    // One that was on its way may bring a prepared process along.
+    await this.#residents.arrived();
     await Promise.all(this.#residents.clients().map((client) => this.#forget(client, refusal)));
     await this.#residents.empty();
     await spares;

@@ -207,6 +207,27 @@ describe('spares', () => {
     expect(fixture.host.workspaces.size).toBe(1);
   });
 
+  test('a session whose row is being written when the pool closes leaves no process behind', async () => {
+    fixture = makePool({ pool: { spares: SPARES } });
+    await ask(fixture, 'one', 'hello');
+    await settle(10);
+    const written = Promise.withResolvers<void>();
+    const { store } = fixture;
+    const createSession = store.createSession.bind(store);
+    vi.spyOn(store, 'createSession').mockImplementationOnce(async (session) => {
+      await written.promise;
+      return createSession(session);
+    });
+    const asked = fixture.pool.getSessionClient('two').catch((error: unknown) => error);
+    await settle(10);
+    const closed = fixture.pool.close();
+    await settle(10);
+    written.resolve();
+    await closed;
+    expect(await asked).toMatchObject({ code: 'draining' });
+    expect(fixture.driver.alive).toHaveLength(0);
+  });
+
   test('warm brings the process of a known session back ahead of its prompt', async () => {
     fixture = makePool({ pool: { spares: SPARES } });
     await ask(fixture, 'one', 'hello');
