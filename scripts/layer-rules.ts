@@ -229,7 +229,15 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     reason: 'What depends on the machine is asked once, at the edge.',
   },
   'node:path': {
-    rooms: ['compose', 'open-session-pool', 'agent/claude-code', 'store/sql', 'host', 'config'],
+    rooms: [
+      'compose',
+      'open-session-pool',
+      'agent/claude-code',
+      'store/sql',
+      'host',
+      'config',
+      'cli',
+    ],
     reason: 'Who has no files has no paths.',
   },
   'node:crypto': {

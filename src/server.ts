@@ -4,6 +4,7 @@ import type { Upstream } from './config/upstream.ts';
 import type { AgentOptions } from './contracts/agent-driver.ts';
 import { createApp } from './http/app.ts';
 import { assertBindAllowed } from './http/auth.ts';
+import type { WorkspaceRules } from './pool/named-workspaces.ts';
 import { registerGauges } from './pool-gauges.ts';
 import type { Simulator } from './simulator/simulator.ts';
 import type { PrometheusMetrics } from './telemetry/prometheus-metrics.ts';
@@ -66,6 +67,7 @@ export async function startServer(
       defaultAgent: defaultAgent(config),
       synchronous: config.store.synchronous,
       tenantLimits: new Map(keys.map((key) => [key.id, key])),
+      workspaces: workspaceRules(config),
       tailLimits: {
         maxItems: config.server.readerMaxItems,
         maxLagMs: config.server.readerMaxLagMs,
@@ -167,4 +169,12 @@ function defaultAgent({ agent, server }: Config): AgentOptions {
     }),
     ...(toolsOff && { tools: [] }),
   };
+}
+
+/** Each key's own list in the place of the common one, which counts only as long as there are not several keys. */
+function workspaceRules({ server, workspaces }: Config): WorkspaceRules {
+  const own = server.keys.flatMap(({ id, workspaces: folders }) =>
+    folders === undefined ? [] : [[id, folders] as const],
+  );
+  return { allowed: server.keys.length > 1 ? [] : workspaces.allowed, byTenant: new Map(own) };
 }

@@ -16,6 +16,8 @@ export interface ChatConnectionOptions {
   readonly session: string;
   /** Undefined means the first that the server offers. */
   readonly model: string | undefined;
+  /** The folder that a new session works in: absolute, on the server's machine. Undefined: one of its own. */
+  readonly workspace: string | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -62,7 +64,7 @@ export class ChatConnection {
           max_tokens: MAX_TOKENS,
           messages: [{ role: 'user', content: text }],
         },
-        { signal },
+        { signal, headers: workspaceHeader(this.#options.workspace) },
       );
       stream.on('text', onText);
       await stream.done();
@@ -81,6 +83,12 @@ export class ChatConnection {
     await response.body?.cancel();
     if (!response.ok) throw new Error(`The interrupt was refused (HTTP ${response.status}).`);
   }
+}
+
+/** Headers take bytes; the server reads them as UTF-8. */
+function workspaceHeader(workspace: string | undefined): Record<string, string> {
+  if (workspace === undefined) return {};
+  return { 'x-workspace': Buffer.from(workspace, 'utf8').toString('latin1') };
 }
 
 function createClient({ url, key, env }: ChatConnectionOptions, path: string): Anthropic {

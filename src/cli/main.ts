@@ -77,6 +77,10 @@ async function createProgram(
     .option('--key <key>', `a key of the server (env: ${CLIENT_KEY_ENV})`)
     .option('--session <id>', 'the session to begin or go on with; by default a new one')
     .option('--model <name>', 'the model; by default the first that the server offers')
+    .option(
+      '--workspace <folder>',
+      "the folder that a new session works in, on the server's machine and of those that it allows; by default one of its own",
+    )
     .action(async (flags: ChatFlags) => {
       const { chat } = await import('./commands/chat.ts');
       done(await chat(flags, context));

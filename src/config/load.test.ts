@@ -19,6 +19,15 @@ function load(sources: Partial<ConfigSources> & { yaml?: string } = {}): LoadedC
   });
 }
 
+function key(id: string, more = ''): string {
+  return `{id: ${id}, hash: "${HASH}"${more}}`;
+}
+
+/** A configuration with these keys and a folder that all of them may name. */
+function withCommonFolder(keys: string): string {
+  return `server:\n  keys: [${keys}]\nworkspaces:\n  allowed: [/srv]\n`;
+}
+
 /** The lines of the mistakes that a configuration has. */
 function mistakes(sources: Parameters<typeof load>[0]): unknown {
   try {
@@ -122,6 +131,21 @@ describe('values', () => {
 });
 
 describe('mistakes', () => {
+  it('are folders that are not absolute, and common ones where there are several keys', () => {
+    expect(load({ yaml: withCommonFolder(key('a')) }).config.workspaces.allowed).toEqual(['/srv']);
+    expect(load({ env: { ROUNDHOUSE_WORKSPACES_ALLOWED: '/a, /b' } }).config.workspaces).toEqual({
+      allowed: ['/a', '/b'],
+    });
+    expect(mistakes({ yaml: withCommonFolder(`${key('a')}, ${key('b')}`) })).toEqual([
+      expect.stringMatching(/workspaces\.allowed: expected none while there are several keys/),
+    ]);
+    const relative = mistakes({ yaml: `server:\n  keys: [${key('a', ', workspaces: [here]')}]\n` });
+    expect(relative).toEqual([expect.stringMatching(/workspaces.*expected an absolute path/)]);
+    expect(mistakes({ flags: { 'workspaces-allowed': 'here' } })).toEqual([
+      expect.stringMatching(/expected an absolute path, such as \/srv\/projects, got "here"/),
+    ]);
+  });
+
   it('are all found at once, each with its place, what was expected and what was got', () => {
     const yaml = `server:
   prot: 99

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 
 import { LOG_LEVELS } from '../telemetry/log-level.ts';
@@ -19,6 +20,14 @@ const DEFAULT_MODELS = [
   'claude-haiku-4-5',
   'claude-fable-5-2',
 ];
+
+/** Folders that callers may name. */
+const foldersSchema = z.array(
+  z.string().refine(isAbsolute, {
+    error: ({ input }) =>
+      `expected an absolute path, such as /srv/projects, got ${JSON.stringify(input)}`,
+  }),
+);
 
 const keySchema = z.strictObject({
   id: z
@@ -55,6 +64,11 @@ const keySchema = z.strictObject({
     .max(10_000)
     .optional()
     .describe('Callers that may wait for a process. Callers, 0..10000; default pool.maxWaiters.'),
+  workspaces: foldersSchema
+    .optional()
+    .describe(
+      'Folders that its sessions may be told to work in, with all that is below them. Absolute paths; default none, or with one key workspaces.allowed.',
+    ),
   admin: z.boolean().optional().describe('Whether the key may also run the server: drain it.'),
 });
 
@@ -85,7 +99,7 @@ const serverSchema = z
       .array(keySchema)
       .default([])
       .describe(
-        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
+        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `workspaces?`: the folders that its sessions may be told to work in. `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
       )
       .meta({ secret: true }),
     heartbeatMs: z
@@ -213,53 +227,69 @@ const agentSchema = z
   });
 
 /** Everything that can be set. Each leaf tells its unit, bounds and, where it is not a plain value, its default. */
-export const configSchema = z.strictObject({
-  dataDir: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'Folder for sessions, transcripts and workspaces; by default `$XDG_DATA_HOME/roundhouse`, else `~/.local/share/roundhouse`. A path; one server at a time.',
-    ),
-  server: serverSchema.prefault({}),
-  pool: poolOptionsSchema.prefault({}),
-  agent: agentSchema.prefault({}),
-  store: z
-    .strictObject({
-      synchronous: z
-        .enum(['normal', 'full'])
-        .default('normal')
-        .describe(
-          'What acknowledged events survive: `normal` the death of the server, `full` also a loss of power, at the price of slower writes.',
-        ),
-    })
-    .prefault({}),
-  log: z
-    .strictObject({
-      level: z
-        .enum(LOG_LEVELS)
-        .default('info')
-        .describe('Least severe level that is logged, to stderr as JSON.'),
-    })
-    .prefault({}),
-  simulator: z
-    .strictObject({
-      mode: z
-        .enum(['auto', 'always', 'never'])
-        .default('auto')
-        .describe(
-          'Whether the embedded simulator answers in the place of a model; `auto` means when the environment holds no credential.',
-        ),
-      tokenDelayMs: z
-        .number()
-        .int()
-        .min(0)
-        .max(10_000)
-        .default(20)
-        .describe('Pause between two tokens of the embedded simulator. ms, 0..10000.'),
-    })
-    .prefault({}),
-});
+export const configSchema = z
+  .strictObject({
+    dataDir: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder for sessions, transcripts and workspaces; by default `$XDG_DATA_HOME/roundhouse`, else `~/.local/share/roundhouse`. A path; one server at a time.',
+      ),
+    server: serverSchema.prefault({}),
+    pool: poolOptionsSchema.prefault({}),
+    agent: agentSchema.prefault({}),
+    workspaces: z
+      .strictObject({
+        allowed: foldersSchema
+          .default([])
+          .describe(
+            'Folders that sessions may be told to work in, with all that is below them; symlinks do not lead out. Only while at most one key is configured; with several, each has its own list (`workspaces` in server.keys). Absolute paths.',
+          ),
+      })
+      .prefault({}),
+    store: z
+      .strictObject({
+        synchronous: z
+          .enum(['normal', 'full'])
+          .default('normal')
+          .describe(
+            'What acknowledged events survive: `normal` the death of the server, `full` also a loss of power, at the price of slower writes.',
+          ),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z
+          .enum(LOG_LEVELS)
+          .default('info')
+          .describe('Least severe level that is logged, to stderr as JSON.'),
+      })
+      .prefault({}),
+    simulator: z
+      .strictObject({
+        mode: z
+          .enum(['auto', 'always', 'never'])
+          .default('auto')
+          .describe(
+            'Whether the embedded simulator answers in the place of a model; `auto` means when the environment holds no credential.',
+          ),
+        tokenDelayMs: z
+          .number()
+          .int()
+          .min(0)
+          .max(10_000)
+          .default(20)
+          .describe('Pause between two tokens of the embedded simulator. ms, 0..10000.'),
+      })
+      .prefault({}),
+  })
+  .superRefine(({ server, workspaces }, context) => {
+    if (server.keys.length < 2 || workspaces.allowed.length === 0) return;
+    const message =
+      'expected none while there are several keys, for what one works on is not the business of the others; give each key its own list (`workspaces` in server.keys)';
+    context.addIssue({ code: 'custom', path: ['workspaces', 'allowed'], message });
+  });
 
 /** The configuration as it holds: every value is there, and the data directory is absolute. */
 export type Config = Omit<z.output<typeof configSchema>, 'dataDir'> & { readonly dataDir: string };

@@ -13,6 +13,9 @@ const body = { model: 'claude-a', max_tokens: 10, messages: [{ role: 'user', con
 const post = (payload: object = body, headers: Record<string, string> = {}, url = '/v1/messages') =>
   ({ method: 'POST', url, payload, headers }) as const;
 
+const named = (workspace: string) =>
+  post(body, { 'x-session-id': 'demo', 'x-workspace': workspace });
+
 const failing =
   (code: 'agent_died' | 'upstream_rate_limited' | 'session_connection_failed'): Play =>
   (feed, t) =>
@@ -70,6 +73,44 @@ describe('POST /v1/messages without a session', () => {
     await vi.waitFor(() =>
       expect(logged.map((line) => line.event)).toContain('one_shot_removal_failed'),
     );
+  });
+});
+
+describe('x-workspace', () => {
+  test('names the folder of a session', async () => {
+    const { app, pool } = testApp();
+    expect((await app.inject(named('/srv/project'))).statusCode).toBe(200);
+    await app.inject(named(Buffer.from('/srv/Größe', 'utf8').toString('latin1')));
+    expect(pool.requests.map(({ request }) => request.workspace)).toEqual([
+      '/srv/project',
+      '/srv/Größe',
+    ]);
+  });
+
+  test('is refused on a call without a session, and where it is no path', async () => {
+    const { app, pool } = testApp();
+    const requests = [
+      post(body, { 'x-workspace': '/srv/project' }),
+      named(''),
+      named(`/${'x'.repeat(5_000)}`),
+    ];
+    for (const request of requests) {
+      const response = await app.inject(request);
+      expect(response.statusCode).toBe(400);
+      expect(response.json().error).toMatchObject({
+        type: 'invalid_request_error',
+        message: expect.stringMatching(/^x-workspace: expected /),
+      });
+    }
+    expect(pool.requests).toEqual([]);
+  });
+
+  test('that the key may not name is 403', async () => {
+    const { app, pool } = testApp();
+    pool.refusals.push(new RoundhouseError('workspace_not_allowed', 'Not there.'));
+    const response = await app.inject(named('/etc'));
+    expect(response.statusCode).toBe(403);
+    expect(response.json().error).toMatchObject({ type: 'permission_error' });
   });
 });
 

@@ -12,6 +12,8 @@ export interface SessionRequest {
   tenant?: string;
   /** Laid over the session's options; what is left out is inherited. */
   agent?: AgentOptions;
+  /** The folder it works in: absolute, of those that the key may name. For a known session the same, or nothing. */
+  workspace?: string;
   /** `one_shot` sessions go away with everything at the end. Default `named`. */
   kind?: 'named' | 'one_shot';
   /** What was said before, for a session that is new. */

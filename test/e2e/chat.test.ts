@@ -1,6 +1,9 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { startSimulator, type Simulator } from '../../src/simulator/simulator.ts';
@@ -15,15 +18,22 @@ const PATIENCE_MS = 20_000;
 
 let simulator: Simulator;
 let server: ServerFixture;
+/** Where sessions may be told to work. */
+let projects: string;
 
 beforeAll(async () => {
   simulator = await startSimulator();
-  server = await ServerFixture.start({ upstream: simulator });
+  projects = await realpath(await mkdtemp(join(tmpdir(), 'rh-projects-')));
+  server = await ServerFixture.start({
+    upstream: simulator,
+    env: { ROUNDHOUSE_WORKSPACES_ALLOWED: projects },
+  });
 });
 
 afterAll(async () => {
   await server?.end();
   await simulator?.close();
+  await rm(projects, { recursive: true });
 });
 
 /** A running chat, and what it has written. */
@@ -40,8 +50,8 @@ class Chat {
     onTestFinished(() => void this.#child.kill('SIGKILL'));
   }
 
-  static piped(session: string): Chat {
-    return new Chat(process.execPath, [BIN, ...chatArguments(session)]);
+  static piped(session: string, ...flags: readonly string[]): Chat {
+    return new Chat(process.execPath, [BIN, ...chatArguments(session), ...flags]);
   }
 
   static onTerminal(session: string): Chat {
@@ -106,6 +116,21 @@ describe('a chat whose prompts come through a pipe', () => {
       'You said: "My name is Ada.". I was shown no earlier messages.\n' +
         'You said: "Who am I?". I was shown 2 earlier messages; your earlier prompt was: "My name is Ada.".\n',
     );
+  });
+
+  test('works in the folder that it names, whatever its letters, and says why it may not', async () => {
+    const folder = join(projects, 'Größe 日本');
+    await mkdir(folder);
+    const chat = Chat.piped('in-a-folder', '--workspace', folder);
+    chat.type('[[tool Bash {"command":"pwd"}]]\n');
+    chat.endInput();
+    expect(await chat.exitCode()).toBe(0);
+    expect(chat.shown).toContain(folder);
+    const refused = Chat.piped('elsewhere', '--workspace', '/etc');
+    refused.type('hello\n');
+    refused.endInput();
+    expect(await refused.exitCode()).toBe(1);
+    expect(refused.shown).toContain('The workspace "/etc" is not allowed');
   });
 
   test('interrupts the turn at SIGINT, goes on, and leaves at SIGINT between turns', async () => {

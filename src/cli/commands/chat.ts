@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Interface } from 'node:readline/promises';
 
@@ -13,6 +14,7 @@ export interface ChatFlags {
   readonly key?: string;
   readonly session?: string;
   readonly model?: string;
+  readonly workspace?: string;
 }
 
 /**
@@ -27,6 +29,8 @@ export async function chat(flags: ChatFlags, context: CliContext): Promise<numbe
       key: flags.key ?? context.env[CLIENT_KEY_ENV],
       session,
       model: flags.model,
+      // A path as it is typed is relative to where it is typed.
+      workspace: flags.workspace === undefined ? undefined : resolve(flags.workspace),
       env: context.env,
     });
     return await new Conversation(connection, session, context).run();

@@ -4,7 +4,7 @@ import type { AgentOptions } from '../../../contracts/agent-driver.ts';
 import { parseMessagesRequest } from '../../../dialects/anthropic-messages/parse.ts';
 import type { MessagesRequest } from '../../../dialects/anthropic-messages/parse.ts';
 import { MessageRenderer } from '../../../dialects/anthropic-messages/render.ts';
-import { errorText } from '../../../errors.ts';
+import { errorText, RoundhouseError } from '../../../errors.ts';
 import type { StreamHandle } from '../../../session/stream-handle.ts';
 import { clientGoneSignal } from '../../client-presence.ts';
 import type { AppDependencies } from '../../deps.ts';
@@ -72,6 +72,12 @@ function readCall(deps: AppDependencies, request: MessageRequest, reply: Fastify
     header: headers.sessionName,
     metadata: message.sessionName,
   });
+  if (name === undefined && headers.workspace !== undefined) {
+    throw new RoundhouseError(
+      'invalid_request',
+      'x-workspace: expected a session that works there, got a call without one; name it with x-session-id, or leave the header out',
+    );
+  }
   return {
     message,
     headers,
@@ -88,6 +94,7 @@ async function startTurn({ pool, options }: AppDependencies, call: Call): Promis
     tenant,
     agent: agentOptions(message, oneShot),
     kind: oneShot ? 'one_shot' : 'named',
+    ...(call.headers.workspace === undefined ? {} : { workspace: call.headers.workspace }),
     ...(message.history.length > 0 ? { history: message.history } : {}),
     priority: call.headers.priority,
     signal: gone,

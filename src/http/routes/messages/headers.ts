@@ -16,9 +16,13 @@ const ON_BUSY = ['queue', 'reject'] as const;
 /** Headers of the API that have no effect here; named in `x-roundhouse-ignored` when they are sent. */
 const IGNORED_HEADERS = ['anthropic-user-profile-id', 'anthropic-workspace-id'] as const;
 
+/** What Linux takes as a path. */
+const MAX_WORKSPACE_BYTES = 4_096;
+
 /** What the headers of a request for a message ask for. */
 export interface MessageHeaders {
   readonly sessionName: string | undefined;
+  readonly workspace: string | undefined;
   readonly agentEvents: AgentEventMode;
   readonly onBusy: (typeof ON_BUSY)[number];
   readonly priority: number;
@@ -27,18 +31,31 @@ export interface MessageHeaders {
 }
 
 /**
- * Reads `x-session-id`, `x-agent-events` (default `hide`), `x-on-busy` (default `queue`), `x-priority` (default `normal`)
- * and `x-turn-limits` (JSON, as `pool.limits` of the configuration); throws `invalid_request`.
+ * Reads `x-session-id`, `x-agent-events` (default `hide`), `x-on-busy` (default `queue`), `x-priority` (default `normal`),
+ * `x-turn-limits` (JSON, as `pool.limits` of the configuration) and `x-workspace` (a path, in UTF-8; the pool looks at it); throws
+ * `invalid_request`.
  */
 export function messageHeaders(headers: IncomingHttpHeaders): MessageHeaders {
   return {
     sessionName: single(headers, 'x-session-id'),
+    workspace: workspace(single(headers, 'x-workspace')),
     agentEvents: choice(headers, 'x-agent-events', AGENT_EVENT_MODES, 'hide'),
     onBusy: choice(headers, 'x-on-busy', ON_BUSY, 'queue'),
     priority: PRIORITIES[choice(headers, 'x-priority', PRIORITY_NAMES, 'normal')],
     limits: turnLimits(single(headers, 'x-turn-limits')),
     ignored: IGNORED_HEADERS.filter((name) => headers[name] !== undefined),
   };
+}
+
+function workspace(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  // Node reads headers as Latin-1; a path is a text in UTF-8.
+  const path = Buffer.from(header, 'latin1').toString('utf8');
+  if (header !== '' && header.length <= MAX_WORKSPACE_BYTES) return path;
+  throw new RoundhouseError(
+    'invalid_request',
+    `x-workspace: expected an absolute path of at most ${MAX_WORKSPACE_BYTES} bytes, got ${header.length}`,
+  );
 }
 
 function turnLimits(header: string | undefined): Partial<TurnLimits> | undefined {
