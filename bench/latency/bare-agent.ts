@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
+  prewarm,
   query,
   startup,
   type Options,
@@ -33,43 +34,61 @@ export interface BareStart {
   readonly store?: SessionStore;
 }
 
-/** How a process comes to its first prompt: with `query()`, or made ready by `startup()`. */
-export type Way = 'query' | 'startup';
+/** How a process comes to its first prompt: with `query()`, made ready by `startup()`, or parked by `prewarm()`. */
+export type Way = 'query' | 'startup' | 'prewarm';
 
 /**
  * A Claude Code process on the SDK alone, as somebody would write it who holds one process per conversation: with the
  * environment and the options that our driver gives, and nothing else of ours.
  */
 export class BareAgent {
-  readonly #query: Query;
+  readonly #open: () => Query;
   readonly #channel: PromptChannel;
   readonly #exited: Promise<void>;
+  #query: Query | undefined;
 
-  private constructor(live: Query, channel: PromptChannel, exited: Promise<void>) {
-    this.#query = live;
+  private constructor(open: () => Query, channel: PromptChannel, exited: Promise<void>) {
+    this.#open = open;
     this.#channel = channel;
     this.#exited = exited;
   }
 
-  /** With `query` it returns at once, the process coming up; with `startup` when the process is ready. */
+  /**
+   * With `query` it returns at once, the process coming up; with `startup` when the process is ready. With `prewarm` when
+   * it is parked: its folder comes with the first turn.
+   */
   static async open(setup: BareSetup, start: BareStart, way: Way): Promise<BareAgent> {
     const exited = Promise.withResolvers<void>();
     const options = await bareOptions(setup, start, exited.resolve);
     const channel = new PromptChannel();
+    if (way === 'prewarm') return BareAgent.#parked(options, channel, exited.promise);
     const opened =
       way === 'query'
         ? query({ prompt: channel, options })
         : (await startup({ options })).query(channel);
-    return new BareAgent(opened, channel, exited.promise);
+    return new BareAgent(() => opened, channel, exited.promise);
+  }
+
+  static async #parked(
+    options: Options & { cwd: string },
+    channel: PromptChannel,
+    exited: Promise<void>,
+  ): Promise<BareAgent> {
+    const parking = `${options.cwd}-parking`;
+    mkdirSync(parking);
+    const spare = await prewarm({ options: { ...options, cwd: parking } });
+    const claim = { prompt: channel, options: { cwd: options.cwd } };
+    return new BareAgent(() => spare.claim(claim), channel, exited);
   }
 
   /** Runs one turn. The clock starts now, or at `startedAtMs` where what came before belongs to the turn. */
   async turn(startedAtMs = monotonicMs()): Promise<Timing> {
+    const live = (this.#query ??= this.#open());
     this.#channel.write(userMessage());
     let firstTextMs: number | undefined;
     let text = '';
     for (;;) {
-      const { value: message, done } = await this.#query.next();
+      const { value: message, done } = await live.next();
       if (done === true) throw new Error('The process ended in the middle of a turn.');
       const delta = textDelta(message);
       if (delta !== undefined) {
@@ -88,7 +107,7 @@ export class BareAgent {
   /** Ends the process and waits until it is gone. */
   async close(): Promise<void> {
     this.#channel.close();
-    this.#query.close();
+    this.#query?.close();
     await this.#exited;
   }
 }
@@ -97,7 +116,7 @@ async function bareOptions(
   { folder, credentials }: BareSetup,
   { sessionId, resume = false, store }: BareStart,
   onExit: () => void,
-): Promise<Options> {
+): Promise<Options & { cwd: string }> {
   const processFolder = mkdtempSync(join(folder, 'bare-'));
   const { config, temporary } = processFolders(processFolder);
   const workspace = join(processFolder, 'workspace');

@@ -15,8 +15,8 @@ export class HttpClient {
     this.#url = `${url}/v1/messages`;
   }
 
-  /** Prompts a session. The clock starts before the request is made; nothing is parsed while it runs. */
-  turn(sessionName: string): Promise<Timing> {
+  /** Prompts a session, which works in `workspace` or in its own folder. The clock starts before the request is made; nothing is parsed while it runs. */
+  turn(sessionName: string, workspace?: string): Promise<Timing> {
     const body = JSON.stringify({
       model: 'default',
       max_tokens: 1000,
@@ -33,7 +33,11 @@ export class HttpClient {
         {
           method: 'POST',
           agent: this.#agent,
-          headers: { 'content-type': 'application/json', 'x-session-id': sessionName },
+          headers: {
+            'content-type': 'application/json',
+            'x-session-id': sessionName,
+            ...(workspace === undefined ? {} : { 'x-workspace': workspace }),
+          },
         },
         (response) => {
           response.setEncoding('utf8');

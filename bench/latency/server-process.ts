@@ -15,6 +15,8 @@ const startSchema = z.object({
   apiKey: z.string(),
   /** Prepared processes at most. */
   spares: z.number(),
+  /** Folders that sessions may be told to work in. */
+  workspaces: z.array(z.string()).optional(),
 });
 /** How often it is looked whether a spare is ready. */
 const SPARE_LOOK_MS = 20;
@@ -54,6 +56,7 @@ async function start({
   simulatorUrl,
   apiKey,
   spares,
+  workspaces,
 }: z.output<typeof startSchema>): Promise<string> {
   const { config } = loadConfig({
     flags: { 'data-dir': dataDir, port: '0', 'max-processes': '8' },
@@ -68,6 +71,7 @@ async function start({
     credentials: { ANTHROPIC_BASE_URL: simulatorUrl, ANTHROPIC_API_KEY: apiKey },
     telemetry,
     agent: config.agent,
+    workspaces: { allowed: workspaces },
   });
   const app = createApp({
     pool: composition.pool,

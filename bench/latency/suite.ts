@@ -39,6 +39,9 @@ interface Bench {
   readonly quick: boolean;
 }
 
+/** What a server of its own is started with. */
+type SpareServer = Pick<SuiteOptions, 'folder' | 'environment'> & { readonly simulatorUrl: string };
+
 serveSuite(runLatency);
 
 /** Prompt to first text, and to the end of the turn: the bare SDK in this process, and a client of the server in this process. */
@@ -72,7 +75,8 @@ async function runLatency({ quick, folder, environment }: SuiteOptions): Promise
     const comparisons = [
       ...(await cold(bench)),
       ...(await prepared(bench)),
-      ...(await onSpare(bench, { simulatorUrl, folder, environment })),
+      ...(await onSpare(bench, { simulatorUrl, folder, environment }, SPARE_KINDS[0])),
+      ...(await onSpare(bench, { simulatorUrl, folder, environment }, SPARE_KINDS[1])),
       ...(await warm(bench)),
       ...(await resumed(bench)),
     ];
@@ -148,34 +152,46 @@ async function prepared({
   return compare('prepared', await runRounds(variants, slowRounds(quick), calm), OURS);
 }
 
+/** Whose folder the new session works in: the spare has one already, or is claimed for one that the client names. */
+const SPARE_KINDS = [
+  { what: 'spare', way: 'startup', bare: 'startup(), then query()' },
+  { what: 'claimed spare', way: 'prewarm', bare: 'prewarm(), then claim()' },
+] as const satisfies readonly { what: string; way: Way; bare: string }[];
+
 /** A new session on a server that has a process prepared for it, beside what it costs without, and beside the bare SDK's preparing. */
 async function onSpare(
   { bare, server, client, stores, calm, quick }: Bench,
-  {
-    simulatorUrl,
-    folder,
-    environment,
-  }: Pick<SuiteOptions, 'folder' | 'environment'> & { simulatorUrl: string },
+  { simulatorUrl, folder, environment }: SpareServer,
+  { what, way, bare: bareName }: (typeof SPARE_KINDS)[number],
 ): Promise<Comparison[]> {
   const spareServer = startChild(new URL('server-process.ts', import.meta.url), {
     environment,
-    errorFile: join(folder, 'spare-server.log'),
+    errorFile: join(folder, `${way}-server.log`),
   });
+  const named = join(folder, 'named');
+  mkdirSync(named, { recursive: true });
+  const workspace = way === 'prewarm' ? named : undefined;
   try {
-    const start = { dataDir: join(folder, 'spare-data'), simulatorUrl, apiKey: API_KEY, spares: 1 };
+    const start = {
+      dataDir: join(folder, `${way}-data`),
+      simulatorUrl,
+      apiKey: API_KEY,
+      spares: 1,
+      workspaces: [named],
+    };
     const spareClient = new HttpClient(await spareServer.call('start', start, z.string()));
     // The first one teaches the server what to prepare.
-    await spareClient.turn('teacher');
+    await spareClient.turn('teacher', workspace);
     await spareServer.call('remove', 'teacher', z.unknown());
     const variants: Variant[] = [
       { name: 'query()', turn: () => oneTurn(bare, { sessionId: randomUUID() }, 'query') },
       {
-        name: 'startup(), then query()',
+        name: bareName,
         async turn() {
           const agent = await BareAgent.open(
             bare,
             { sessionId: randomUUID(), store: stores.sqlite },
-            'startup',
+            way,
           );
           try {
             return await agent.turn();
@@ -198,13 +214,13 @@ async function onSpare(
         async turn() {
           const name = `spare-${randomUUID()}`;
           await spareServer.call('spareReady', null, z.unknown());
-          const timing = await spareClient.turn(name);
+          const timing = await spareClient.turn(name, workspace);
           await spareServer.call('remove', name, z.unknown());
           return timing;
         },
       },
     ];
-    const comparisons = compare('spare', await runRounds(variants, slowRounds(quick), calm), OURS);
+    const comparisons = compare(what, await runRounds(variants, slowRounds(quick), calm), OURS);
     spareClient.close();
     return comparisons;
   } finally {
