@@ -81,7 +81,7 @@ async function measure(parts: HousekeepingParts): Promise<void> {
       await client.memoryBytes();
     } catch (error) {
       const { log } = parts.telemetry;
-      log.debug('session_memory_unreadable', { sessionId: client.name, error: errorText(error) });
+      log.debug?.('session_memory_unreadable', { sessionId: client.name, error: errorText(error) });
     }
     if (isEvictable(client) && isSpent(client, parts)) parts.disconnect(client, 'recycled');
   }

@@ -120,7 +120,7 @@ export class Processes {
       sessionId: client.name,
       clientId: client.clientId,
       reason,
-      idleSeconds: client.metrics.idleSeconds,
+      idleSeconds: client.idleSeconds,
       contextTokens,
       cacheWarm,
       bytes,

@@ -1,4 +1,5 @@
 import { newAgentSessionId, newSessionId } from '../events/ids.ts';
+import { NameMap } from './name-map.ts';
 import type { Slots, Slot } from './slots.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
@@ -52,9 +53,9 @@ interface Resident {
  */
 export class Residents {
   readonly #parts: ResidentsParts;
-  readonly #residents = new Map<string, Resident>();
+  readonly #residents = new NameMap<Resident>();
   /** Settles with undefined when the session turned out to be unknown. */
-  readonly #arrivals = new Map<string, Promise<SessionClient | undefined>>();
+  readonly #arrivals = new NameMap<Promise<SessionClient | undefined>>();
 
   constructor(parts: ResidentsParts) {
     this.#parts = parts;
@@ -65,7 +66,7 @@ export class Residents {
   }
 
   get(tenant: string, name: string): SessionClient | undefined {
-    const resident = this.#residents.get(keyOf(tenant, name));
+    const resident = this.#residents.get(tenant, name);
     return resident?.departure === undefined ? resident?.client : undefined;
   }
 
@@ -84,12 +85,11 @@ export class Residents {
     name: string,
     signal?: AbortSignal,
   ): Promise<SessionClient | undefined> {
-    const key = keyOf(tenant, name);
-    if (this.get(tenant, name) === undefined && !this.#arrivals.has(key)) {
+    if (this.get(tenant, name) === undefined && this.#arrivals.get(tenant, name) === undefined) {
       // Unknown sessions must not wait for a place.
       if ((await this.#parts.store.findSession(tenant, name)) === undefined) return undefined;
     }
-    return this.#join(key, signal, async () => {
+    return this.#join(tenant, name, signal, async () => {
       const row = await this.#parts.store.findSession(tenant, name);
       return row && this.#claim(row.id);
     });
@@ -97,10 +97,10 @@ export class Residents {
 
   /** The session, brought into memory or made. */
   async findOrCreate(request: NewSessionRequest, signal?: AbortSignal): Promise<SessionClient> {
-    const key = keyOf(request.tenant, request.name);
+    const { tenant, name } = request;
     for (;;) {
-      const client = await this.#join(key, signal, async () => {
-        const row = await this.#parts.store.findSession(request.tenant, request.name);
+      const client = await this.#join(tenant, name, signal, async () => {
+        const row = await this.#parts.store.findSession(tenant, name);
         return row === undefined ? this.#create(request) : this.#claim(row.id);
       });
       // An arrival that was joined may have been looking for a session that is being deleted.
@@ -113,11 +113,11 @@ export class Residents {
    * ends its process, is done. A second call joins the first.
    */
   depart(client: SessionClient, work: () => Promise<void>): Promise<void> {
-    const key = keyOf(client.tenant, client.name);
-    const resident = this.#residents.get(key);
+    const { tenant, name } = client;
+    const resident = this.#residents.get(tenant, name);
     if (resident?.client !== client) return Promise.resolve();
     resident.departure ??= work().finally(() => {
-      this.#residents.delete(key);
+      this.#residents.delete(tenant, name);
       resident.place.release();
     });
     return resident.departure;
@@ -132,27 +132,29 @@ export class Residents {
   }
 
   #join(
-    key: string,
+    tenant: string,
+    name: string,
     signal: AbortSignal | undefined,
     find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
     // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
-    const resident = this.#residents.get(key);
+    const resident = this.#residents.get(tenant, name);
     if (resident !== undefined && resident.departure === undefined)
       return unlessAborted(Promise.resolve(resident.client), signal);
-    let arrival = this.#arrivals.get(key);
+    let arrival = this.#arrivals.get(tenant, name);
     if (arrival === undefined) {
-      arrival = this.#arrive(key, find).finally(() => this.#arrivals.delete(key));
-      this.#arrivals.set(key, arrival);
+      arrival = this.#arrive(tenant, name, find).finally(() => this.#arrivals.delete(tenant, name));
+      this.#arrivals.set(tenant, name, arrival);
     }
     return unlessAborted(arrival, signal);
   }
 
   async #arrive(
-    key: string,
+    tenant: string,
+    name: string,
     find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
-    await this.#residents.get(key)?.departure;
+    await this.#residents.get(tenant, name)?.departure;
     const place = await this.#parts.places.acquire();
     try {
       const arriving = await find();
@@ -164,7 +166,7 @@ export class Residents {
       // A new session has no events; whatever fails from here on would leave a prepared process unowned.
       const lastNumber = spare === undefined ? await this.#parts.store.lastEventNumber(row.id) : 0;
       const client = this.#parts.makeClient(row, lastNumber, spare);
-      this.#residents.set(key, { client, place, departure: undefined });
+      this.#residents.set(tenant, name, { client, place, departure: undefined });
       return client;
     } catch (error) {
       place.release();
@@ -215,8 +217,4 @@ export class Residents {
     const createdAt = wallClockIso();
     return store.createSession({ ...ids, tenant, name, kind, options, owner, createdAt });
   }
-}
-
-function keyOf(tenant: string, name: string): string {
-  return `${tenant}\u0000${name}`;
 }

@@ -161,13 +161,13 @@ export class SessionPool {
     const { telemetry, options } = this.#parts;
     const { log } = telemetry;
     const tenant = request.tenant ?? DEFAULT_TENANT;
-    const resident = this.#residents.get(tenant, sessionId);
-    const population = { currentSessions: this.#residents.size, maxSessions: options.maxSessions };
-    log.debug('session_pool_get_client_start', {
+    const currentSessions = this.#residents.size;
+    log.debug?.('session_pool_get_client_start', {
       sessionId,
       poolEnabled: options.enabled,
-      ...population,
-      sessionExists: resident !== undefined,
+      currentSessions,
+      maxSessions: options.maxSessions,
+      sessionExists: this.#residents.get(tenant, sessionId) !== undefined,
     });
     if (!options.enabled) {
       log.error('session_pool_disabled', { sessionId });
@@ -177,12 +177,12 @@ export class SessionPool {
       if (this.#refusal !== undefined) throw this.#refusal;
       request.signal?.throwIfAborted();
       const client = await this.#giveOut(tenant, sessionId, request);
-      log.debug('session_pool_get_client_complete', {
+      log.debug?.('session_pool_get_client_complete', {
         sessionId,
         clientId: client.clientId,
         sessionStatus: client.status,
-        sessionAgeSeconds: client.metrics.ageSeconds,
-        sessionMessageCount: client.metrics.messageCount,
+        sessionAgeSeconds: client.ageSeconds,
+        sessionMessageCount: client.row.turnCount,
       });
       return client;
     } catch (error) {
@@ -192,7 +192,8 @@ export class SessionPool {
       if (refusal.code === 'pool_at_capacity' || refusal.code === 'queue_full') {
         log.error('session_pool_at_capacity', {
           sessionId,
-          ...population,
+          currentSessions,
+          maxSessions: options.maxSessions,
           maxProcesses: options.maxProcesses,
         });
       }
@@ -384,16 +385,24 @@ export class SessionPool {
     return client;
   }
 
-  /** The session, ready for a prompt. One that leaves memory while it is being made ready is asked for again. */
+  /**
+   * The session, ready for a prompt; nothing is awaited where there is nothing to wait for. One that leaves memory while it
+   * is being made ready is asked for again.
+   */
   async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
     for (;;) {
       const resident = this.#residents.get(tenant, name);
       const client = resident ?? (await this.#admit(tenant, name, request));
       try {
-        await client.setOptions(request.agent);
+        const changed = client.setOptions(request.agent);
+        if (changed !== undefined) await changed;
         client.priority = request.priority ?? 0;
-        if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
-        await this.#handover.connect(client, request.signal);
+        if (resident !== undefined) {
+          const ready = this.#handover.readyForReuse(client, request.signal);
+          if (ready !== undefined) await ready;
+        }
+        const connected = this.#handover.connect(client, request.signal);
+        if (connected !== undefined) await connected;
         return client;
       } catch (error) {
         const left = this.#residents.get(tenant, name) !== client;
@@ -404,7 +413,7 @@ export class SessionPool {
 
   /** S3, S16: a session that is not in memory gets a place there, and is made if nobody knows it. */
   async #admit(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
-    this.#parts.telemetry.log.debug('session_pool_creating_new_session', { sessionId: name });
+    this.#parts.telemetry.log.debug?.('session_pool_creating_new_session', { sessionId: name });
     const { kind = 'named', agent = {}, history = [] } = request;
     return this.#residents.findOrCreate(
       { tenant, name, kind, options: agent, history },
@@ -447,8 +456,7 @@ export class SessionPool {
         client.status === 'closing'
       )
         continue;
-      if (oldest === undefined || client.metrics.idleSeconds > oldest.metrics.idleSeconds)
-        oldest = client;
+      if (oldest === undefined || client.idleSeconds > oldest.idleSeconds) oldest = client;
     }
     return oldest && this.#forget(oldest);
   }

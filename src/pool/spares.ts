@@ -224,7 +224,7 @@ export class Spares {
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
     kind.ready.push(spare);
-    this.#parts.telemetry.log.debug('spare_ready', { id: spare.sessionId, seconds });
+    this.#parts.telemetry.log.debug?.('spare_ready', { id: spare.sessionId, seconds });
     void spare.connection.process.exited.then(() => {
       const place = kind.ready.indexOf(spare);
       if (place < 0) return;
@@ -274,7 +274,7 @@ export class Spares {
   #discard(spare: Spare, reason: string): Promise<void> {
     const { telemetry, discard } = this.#parts;
     telemetry.metrics.count('roundhouse_spares_wasted_total', { reason });
-    telemetry.log.debug('spare_discarded', { reason });
+    telemetry.log.debug?.('spare_discarded', { reason });
     const done = discard(spare)
       .catch((error: unknown) =>
         telemetry.log.warn('spare_not_discarded', { reason, error: errorText(error) }),
