@@ -11,6 +11,8 @@ const TTL_JITTER = 0.1;
 export interface HousekeepingParts extends Omit<MemoryPressureParts, 'telemetry'> {
   /** A snapshot: what is done here changes the sessions in memory. */
   readonly clients: () => readonly SessionClient[];
+  /** Those of them that have a process, as a snapshot too. */
+  readonly holders: () => readonly SessionClient[];
   /** Takes the process of a session at rest; the conversation stays. */
   readonly disconnect: (client: SessionClient, reason: 'idle' | 'expired' | 'recycled') => void;
   /** Takes a session without a process out of memory; the conversation stays. */
@@ -60,7 +62,7 @@ export function isSpent(
 
 function lookAfter(client: SessionClient, parts: HousekeepingParts): void {
   if (client.busy) return;
-  const { idleSeconds, ageSeconds } = client.metrics;
+  const { idleSeconds, ageSeconds } = client;
   const idle = idleSeconds * 1000 >= parts.idleThresholdMs;
   if (client.status === 'idle') {
     const ttlMs = parts.sessionTtlMs * (1 - TTL_JITTER * client.lot);
@@ -76,7 +78,7 @@ function lookAfter(client: SessionClient, parts: HousekeepingParts): void {
 }
 
 async function measure(parts: HousekeepingParts): Promise<void> {
-  for (const client of parts.clients()) {
+  for (const client of parts.holders()) {
     try {
       await client.memoryBytes();
     } catch (error) {

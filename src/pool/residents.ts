@@ -1,6 +1,7 @@
 import { newAgentSessionId, newSessionId } from '../events/ids.ts';
 import { NameMap } from './name-map.ts';
-import type { Slots, Slot } from './slots.ts';
+import type { Places } from './places.ts';
+import type { Slot } from './slots.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
@@ -23,14 +24,15 @@ export interface ResidentsParts {
   readonly store: SessionStore;
   readonly host: Host;
   readonly driver: AgentDriver;
-  /** Places in memory. */
-  readonly places: Slots;
+  readonly places: Places;
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
   /** A process, with ids, that is ready for a new session of these options. */
   readonly takeSpare: (options: AgentOptions) => Spare | undefined;
   readonly discardSpare: (spare: Spare) => Promise<void>;
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
+  /** A session has come into memory. */
+  readonly arrived: (client: SessionClient) => void;
 }
 
 /** A session on its way into memory. */
@@ -68,6 +70,11 @@ export class Residents {
   get(tenant: string, name: string): SessionClient | undefined {
     const resident = this.#residents.get(tenant, name);
     return resident?.departure === undefined ? resident?.client : undefined;
+  }
+
+  /** Whether it is in memory, and not leaving. */
+  has(client: SessionClient): boolean {
+    return this.get(client.tenant, client.name) === client;
   }
 
   /** A snapshot, without those that are leaving. */
@@ -116,6 +123,7 @@ export class Residents {
     const { tenant, name } = client;
     const resident = this.#residents.get(tenant, name);
     if (resident?.client !== client) return Promise.resolve();
+    if (resident.departure === undefined) this.#parts.places.withdraw(client);
     resident.departure ??= work().finally(() => {
       this.#residents.delete(tenant, name);
       resident.place.release();
@@ -167,6 +175,7 @@ export class Residents {
       const lastNumber = spare === undefined ? await this.#parts.store.lastEventNumber(row.id) : 0;
       const client = this.#parts.makeClient(row, lastNumber, spare);
       this.#residents.set(tenant, name, { client, place, departure: undefined });
+      this.#parts.arrived(client);
       return client;
     } catch (error) {
       place.release();

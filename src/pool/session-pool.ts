@@ -2,13 +2,13 @@ import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
 import type { PoolOptions } from './options.ts';
+import { Places } from './places.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
 import { Retention } from './retention.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
-import { Slots } from './slots.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
@@ -73,7 +73,7 @@ export class SessionPool {
   readonly #tenants: Tenants;
   readonly #processes: Processes;
   readonly #handover: Handover;
-  readonly #places: Slots;
+  readonly #places: Places;
   readonly #residents: Residents;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
@@ -88,11 +88,7 @@ export class SessionPool {
     const { options, host, telemetry } = parts;
     const { maxWaiters, waitMs, sessionTtlMs, connectionRecovery } = options;
     this.#tenants = new Tenants(parts.tenantLimits);
-    this.#processes = new Processes({
-      ...parts,
-      tenants: this.#tenants,
-      clients: () => this.#residents.clients(),
-    });
+    this.#processes = new Processes({ ...parts, tenants: this.#tenants });
     this.#handover = new Handover({
       sessionTtlMs,
       connectionRecovery,
@@ -100,12 +96,11 @@ export class SessionPool {
       take: (client, reason) => this.#processes.take(client, reason),
       telemetry,
     });
-    this.#places = new Slots({
-      what: 'resident sessions',
+    this.#places = new Places({
       capacity: options.maxSessions,
       maxWaiters,
       waitMs,
-      reclaim: () => this.#makePlace(),
+      leave: (client) => this.#forget(client),
     });
     this.#residents = new Residents({
       ...parts,
@@ -113,9 +108,11 @@ export class SessionPool {
       takeSpare: (agent) => this.#processes.takeSpare(agent),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
+      arrived: (client) => this.#onArrival(client),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
+      holders: () => [...this.#processes.holders],
       disconnect: (client, reason) => void this.#processes.take(client, reason),
       forget: (client) => void this.#forget(client),
       memoryAvailableBytes: () => host.memoryAvailableBytes(),
@@ -297,7 +294,7 @@ export class SessionPool {
   /** Memory of every attached process, in bytes, by session id. */
   async processMemory(): Promise<ReadonlyMap<string, number>> {
     const memory = new Map<string, number>();
-    for (const client of this.#residents.clients()) {
+    for (const client of [...this.#processes.holders]) {
       const bytes = await client.memoryBytes();
       if (bytes !== undefined) memory.set(client.id, bytes);
     }
@@ -381,7 +378,6 @@ export class SessionPool {
     });
     // It was on its way when the shutdown began.
     if (this.#refusal !== undefined) client.refusePrompts(this.#refusal);
-    this.#pokeAfterGrace();
     return client;
   }
 
@@ -428,37 +424,27 @@ export class SessionPool {
     return true;
   }
 
+  /** Nothing has come free by it. */
+  #onArrival(client: SessionClient): void {
+    this.#processes.note(client, false);
+    this.#lookAfterGrace(client);
+  }
+
+  /** Told of every change of a session: a session at rest may be what a waiter needs, its process or its place. */
   #onChange(client: SessionClient): void {
-    if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
+    const leaving = !this.#residents.has(client);
+    this.#processes.note(client, leaving);
+    if (leaving || client.busy) return;
+    if (client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
-    // A session at rest may be what a waiter needs: its process, or its place.
     this.#processes.poke();
-    this.#places.poke();
-    if (isFresh(client)) this.#pokeAfterGrace();
+    this.#places.offer(client);
+    if (isFresh(client)) this.#lookAfterGrace(client);
   }
 
   /** A session that is left alone for its first second is looked at again after it; a timer may come a little early. */
-  #pokeAfterGrace(): void {
-    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => {
-      this.#processes.poke();
-      this.#places.poke();
-    });
-  }
-
-  #makePlace(): Promise<void> | undefined {
-    let oldest: SessionClient | undefined;
-    for (const client of this.#residents.clients()) {
-      if (
-        client.busy ||
-        client.readerCount > 0 ||
-        isFresh(client) ||
-        client.status === 'connecting' ||
-        client.status === 'closing'
-      )
-        continue;
-      if (oldest === undefined || client.idleSeconds > oldest.idleSeconds) oldest = client;
-    }
-    return oldest && this.#forget(oldest);
+  #lookAfterGrace(client: SessionClient): void {
+    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => this.#onChange(client));
   }
 
   /** The session leaves memory, its process with it; the conversation stays in the store. */

@@ -45,7 +45,7 @@ export interface SessionClientParts {
   readonly spare?: Connection;
   readonly tailLimits?: TailLimits;
   readonly telemetry: Telemetry;
-  /** Called after every change of {@link SessionClient.status}, and when the session comes to rest. */
+  /** Called after every change of {@link SessionClient.status}, and when nobody needs the session: at rest, or unread. */
   readonly onChange: (client: SessionClient) => void;
   /**
    * Called before a further turn on the same process. True when that is being taken first; the turn comes when another one
@@ -108,7 +108,7 @@ export class SessionClient {
 
   constructor(parts: SessionClientParts) {
     this.#parts = parts;
-    this.#journal = new Journal(parts);
+    this.#journal = new Journal({ ...parts, onUnread: () => parts.onChange(this) });
     this.#link = new SessionLink({
       sessionName: parts.row.name,
       connector: parts.connector,
@@ -219,6 +219,7 @@ export class SessionClient {
       this.#removeFromQueue(turn);
       turn.finish(endBy(failure));
       this.#advance();
+      if (!this.busy) this.#parts.onChange(this);
       throw failure;
     }
   }
@@ -265,6 +266,11 @@ export class SessionClient {
   /** Readers that follow the session now. */
   get readerCount(): number {
     return this.#journal.log.readerCount;
+  }
+
+  /** When the last turn ended, or the session got its process or came into memory after that; on the monotonic clock. */
+  get restingSinceMs(): number {
+    return this.#restingSinceMs;
   }
 
   /** The number of the last record. */
@@ -527,7 +533,6 @@ export class SessionClient {
     }));
     const end = effectiveEnd(outcome.end, turn.cause);
     if (end.reason === 'failed') this.#errorCount += 1;
-    this.#restingSinceMs = monotonicMs();
     await this.#journal.appendEnd(turn, end, true);
     // Looked at again: it may have died while the end was being written, when its end was still the turn's to see.
     this.#leave(turn, outcome.usable && attachment.connection.process.alive);
@@ -550,6 +555,7 @@ export class SessionClient {
 
   /** The running turn is over. What comes next depends on what is left of the process. */
   #leave(turn: Turn, usable: boolean): void {
+    this.#restingSinceMs = monotonicMs();
     if (this.#activity.name === 'interrupting') this.#activity.deadline.cancel();
     this.#activity = { name: 'resting', stream: this.#streams.get(turn) };
     if (usable) this.#changed('turn_ended');
