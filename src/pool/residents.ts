@@ -1,6 +1,7 @@
 import { newAgentSessionId, newSessionId } from '../events/ids.ts';
 import { NameMap } from './name-map.ts';
 import type { Places } from './places.ts';
+import type { SessionQuota } from './session-quota.ts';
 import type { Slot } from './slots.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
@@ -25,6 +26,7 @@ export interface ResidentsParts {
   readonly host: Host;
   readonly driver: AgentDriver;
   readonly places: Places;
+  readonly quota: SessionQuota;
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
   /** A process, with ids, that is ready for a new session of these options. */
@@ -105,6 +107,11 @@ export class Residents {
   /** The session, brought into memory or made. */
   async findOrCreate(request: NewSessionRequest, signal?: AbortSignal): Promise<SessionClient> {
     const { tenant, name } = request;
+    const { quota, store } = this.#parts;
+    // Whoever may have no more must not push another one out of memory to be told so.
+    const refusal = request.kind === 'named' ? await quota.refusal(tenant) : undefined;
+    if (refusal !== undefined && (await store.findSession(tenant, name)) === undefined)
+      throw refusal;
     for (;;) {
       const client = await this.#join(tenant, name, signal, async () => {
         const row = await this.#parts.store.findSession(tenant, name);
@@ -188,6 +195,17 @@ export class Residents {
   }
 
   async #create(request: NewSessionRequest): Promise<Arriving> {
+    if (request.kind !== 'named') return this.#createUnlimited(request);
+    const takeBack = await this.#parts.quota.admit(request.tenant);
+    try {
+      return await this.#createUnlimited(request);
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  async #createUnlimited(request: NewSessionRequest): Promise<Arriving> {
     // A history has to be in the transcript before the process starts.
     const spare = request.history.length === 0 ? this.#parts.takeSpare(request.options) : undefined;
     if (spare === undefined) return { row: await this.#createCold(request) };

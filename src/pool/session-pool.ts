@@ -8,6 +8,7 @@ import { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
 import { Retention } from './retention.ts';
+import { SessionQuota } from './session-quota.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
@@ -75,6 +76,7 @@ export class SessionPool {
   readonly #handover: Handover;
   readonly #places: Places;
   readonly #residents: Residents;
+  readonly #quota: SessionQuota;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -102,8 +104,13 @@ export class SessionPool {
       waitMs,
       leave: (client) => this.#forget(client),
     });
+    this.#quota = new SessionQuota({
+      store: parts.store,
+      maxSessionsOf: (tenant) => this.#tenants.maxSessionsOf(tenant),
+    });
     this.#residents = new Residents({
       ...parts,
+      quota: this.#quota,
       places: this.#places,
       takeSpare: (agent) => this.#processes.takeSpare(agent),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
@@ -152,7 +159,7 @@ export class SessionPool {
    * returned at once: queueing, or refusing, is `prompt`'s.
    *
    * Rejects with `pool_disabled`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
-   * `agent_unavailable`, `storage_failed`, or the signal's reason.
+   * `agent_unavailable`, `session_limit_reached`, `storage_failed`, or the signal's reason.
    */
   async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
     const { telemetry, options } = this.#parts;
@@ -269,7 +276,10 @@ export class SessionPool {
         await client.end(
           new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
         );
+        const noteDeleted =
+          client.row.kind === 'named' ? await this.#quota.deleting(tenant) : undefined;
         await this.#parts.store.deleteSession(client.id);
+        noteDeleted?.();
         await this.#parts.host.removeWorkspace(client.row.workspace);
         deleted = true;
       });
@@ -294,7 +304,7 @@ export class SessionPool {
   /** Memory of every attached process, in bytes, by session id. */
   async processMemory(): Promise<ReadonlyMap<string, number>> {
     const memory = new Map<string, number>();
-    for (const client of [...this.#processes.holders]) {
+    for (const client of this.#processes.holders) {
       const bytes = await client.memoryBytes();
       if (bytes !== undefined) memory.set(client.id, bytes);
     }
