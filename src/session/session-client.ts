@@ -659,11 +659,14 @@ export class SessionClient {
   }
 
   #onLinkChange(reason: string): void {
-    if (this.#link.status === 'attached') {
+    const link = this.#link.status;
+    if (link === 'attached') {
       this.#reused = false;
       this.#restingSinceMs = monotonicMs();
-      this.#activity = { name: 'resting', stream: undefined };
     }
+    // The last turn's stream goes with its process: thousands of sessions may rest without one.
+    if (link === 'attached' || link === 'disconnected')
+      this.#activity = { name: 'resting', stream: undefined };
     this.#changed(reason);
     this.#advance();
   }
