@@ -72,6 +72,27 @@ export const ERROR_KINDS = {
     'The model is not one that this server offers.',
     'Choose one of GET /v1/models.',
   ),
+  version_conflict: kind(
+    409,
+    'conflict_error',
+    false,
+    'What is to be changed was changed by somebody else since it was read.',
+    'Retrieve it again and decide anew.',
+  ),
+  agent_archived: kind(
+    400,
+    'invalid_request_error',
+    false,
+    'The agent is archived: it can not be changed, and nothing new begins with it.',
+    'Create another one.',
+  ),
+  environment_archived: kind(
+    400,
+    'invalid_request_error',
+    false,
+    'The environment is archived: it can not be changed, and nothing new begins in it.',
+    'Create another one.',
+  ),
   session_busy: kind(
     409,
     'invalid_request_error',
