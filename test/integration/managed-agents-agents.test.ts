@@ -449,6 +449,11 @@ const custom = (over: object) => ({
   ...over,
 });
 
+/** A list in a list, so many deep. */
+function nested(depth: number): unknown[] {
+  return depth <= 1 ? [] : [nested(depth - 1)];
+}
+
 describe('a body', () => {
   const toolset = { type: 'agent_toolset_20260401' };
   const server1 = { type: 'url', name: 's', url: 'https://s.example' };
@@ -499,6 +504,17 @@ describe('a body', () => {
     ['tools.1', { tools: [custom({}), custom({ description: 'another' })] }],
     ['tools.0.description', { tools: [custom({ description: undefined })] }],
     ['tools.0.input_schema.type', { tools: [custom({ input_schema: { type: 'array' } })] }],
+    [
+      'tools.0.input_schema',
+      { tools: [custom({ input_schema: { type: 'object', x: nested(100) } })] },
+    ],
+    [
+      'tools.0.configs',
+      {
+        mcp_servers: [server1],
+        tools: [{ ...set1, configs: many(257).map((name) => ({ name })) }],
+      },
+    ],
     ['tools', { tools: many(257).map((name) => custom({ name })) }],
     ['tools', { tools: [toolset, ...many(249).map((name) => custom({ name }))] }],
     ['mcp_servers.0.url', { mcp_servers: [{ ...server1, url: 'file:///etc' }], tools: [set1] }],
@@ -636,7 +652,7 @@ describe('a body', () => {
           type: 'custom' as const,
           name: name.padEnd(128, 't'),
           description: '',
-          input_schema: { type: 'object' as const },
+          input_schema: { type: 'object' as const, deep: nested(99) },
         })),
       ],
     });

@@ -251,6 +251,21 @@ describe('our extension', () => {
     expect(JSON.stringify(answers)).not.toContain('hunter2');
   });
 
+  it.each([
+    { APP_TOKEN: 'hunter2' },
+    { APP_TOKEN: { value: 'hunter2', secret: 'hunter2' } },
+    { APP_TOKEN: { value: 'hunter2\0' } },
+    { APP_TOKEN: { secret: 'hunter2' } },
+    { 'APP-TOKEN': 'hunter2' },
+    { APP_TOKEN: { value: 'x', token: 'hunter2' } },
+    'hunter2',
+  ])('is quoted in no refusal, whatever was wrong with it: %j', async (variables) => {
+    const refused = await server.post('/v1/environments', { name: 'a', roundhouse: { variables } });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain('roundhouse.variables');
+    expect(JSON.stringify(refused.body)).not.toContain('hunter2');
+  });
+
   it('patches variables; a new value stays as secret as the old one was', async () => {
     const { id } = await create({
       name: 'a',

@@ -46,10 +46,11 @@ export function distinct<T>(
   at: readonly PropertyKey[],
   context: z.RefinementCtx,
 ): void {
-  const keys = items.map(keyOf);
-  for (const [index, key] of keys.entries()) {
-    if (keys.indexOf(key) === index) continue;
+  const seen = new Set<string>();
+  for (const [index, item] of items.entries()) {
+    const key = keyOf(item);
     const message = `expected a different one for each entry, ${JSON.stringify(key)} stands there twice`;
-    context.addIssue({ code: 'custom', path: [...at, index], message });
+    if (seen.has(key)) context.addIssue({ code: 'custom', path: [...at, index], message });
+    seen.add(key);
   }
 }

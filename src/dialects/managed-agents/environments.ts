@@ -29,7 +29,7 @@ export function parseEnvironmentCreate(body: unknown): EnvironmentDefinition {
     description = null,
     metadata,
     roundhouse,
-  } = parseBody(environmentCreateSchema, body);
+  } = parseBody(environmentCreateSchema, body, isVariable);
   return checked({
     name,
     description,
@@ -46,7 +46,11 @@ export function parseEnvironmentCreate(body: unknown): EnvironmentDefinition {
 export function parseEnvironmentUpdate(
   body: unknown,
 ): (current: EnvironmentDefinition) => EnvironmentDefinition {
-  const { name, description, metadata, roundhouse } = parseBody(environmentUpdateSchema, body);
+  const { name, description, metadata, roundhouse } = parseBody(
+    environmentUpdateSchema,
+    body,
+    isVariable,
+  );
   const workspace = roundhouse?.workspace;
   return (current) =>
     checked({
@@ -88,6 +92,11 @@ export function toEnvironment(
       ),
     },
   };
+}
+
+/** What stands there may be a secret, also where it has not the form of one. */
+function isVariable([first, second]: readonly PropertyKey[]): boolean {
+  return first === 'roundhouse' && second === 'variables';
 }
 
 function checked(definition: EnvironmentDefinition): EnvironmentDefinition {

@@ -28,16 +28,20 @@ export function isEmptyList(value: unknown): boolean {
 
 /**
  * A body as its schema reads it. Throws `unsupported_field` naming every field that this host can't honour, or
- * `invalid_request` with the path of each mistake.
+ * `invalid_request` with the path of each mistake, which quotes no value that `isSecret` tells of.
  */
-export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+export function parseBody<T>(
+  schema: z.ZodType<T>,
+  body: unknown,
+  isSecret?: (path: readonly PropertyKey[]) => boolean,
+): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const refused = parsed.error.issues.filter(
     (issue) => issue.code === 'custom' && issue.params?.['refused'] === true,
   );
   if (refused.length === 0) {
-    throw new RoundhouseError('invalid_request', describeIssues(parsed.error, body));
+    throw new RoundhouseError('invalid_request', describeIssues(parsed.error, body, isSecret));
   }
   const names = refused.map(({ path, message }) => `${path.map(String).join('.')} (${message})`);
   throw new RoundhouseError(

@@ -3,6 +3,12 @@ import { distinct } from './common-schema.ts';
 import { AGENT_FIELDS } from './fields.ts';
 import { refusal, refusedField } from './parse-body.ts';
 
+/** Named tools of one MCP server; no more than an agent's tools altogether. */
+const MAX_CONFIGS = 256;
+
+/** How deep the schema of a custom tool's input may be nested: it is walked and written by recursion. */
+const MAX_DEPTH = 100;
+
 /** The three kinds of entries in an agent's `tools`. What comes out has every default filled in, as answers show it. */
 
 const policy = z.strictObject({
@@ -97,7 +103,10 @@ const mcpToolset = z
     type: z.literal('mcp_toolset'),
     mcp_server_name: z.string().min(1).max(255),
     default_config: z.strictObject(setting).nullish(),
-    configs: z.array(z.strictObject({ name: z.string().min(1).max(128), ...setting })).optional(),
+    configs: z
+      .array(z.strictObject({ name: z.string().min(1).max(128), ...setting }))
+      .max(MAX_CONFIGS)
+      .optional(),
   })
   .superRefine(({ configs = [] }, context) => {
     distinct(configs, (config) => config.name, ['configs'], context);
@@ -120,11 +129,18 @@ const customTool = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,128}$/, 'expected 1 to 128 letters, digits, underscores or hyphens'),
   description: z.string(),
-  input_schema: z.looseObject({
-    type: z.literal('object'),
-    properties: z.record(z.string(), z.unknown()).nullable().exactOptional(),
-    required: z.array(z.string()).nullable().exactOptional(),
-  }),
+  input_schema: z
+    .looseObject({
+      type: z.literal('object'),
+      properties: z.record(z.string(), z.unknown()).nullable().exactOptional(),
+      required: z.array(z.string()).nullable().exactOptional(),
+    })
+    .refine((schema) => isNestedAtMost(schema, MAX_DEPTH), `expected at most ${MAX_DEPTH} levels`),
 });
 
 export const tool = z.discriminatedUnion('type', [agentToolset, mcpToolset, customTool]);
+
+function isNestedAtMost(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((each) => isNestedAtMost(each, levels - 1));
+}
