@@ -41,7 +41,7 @@ export const ERROR_KINDS = {
     'invalid_request_error',
     false,
     'The request asks for something that this server cannot honour and will not ignore.',
-    'Remove the field; docs/http-api.md lists what takes effect.',
+    'Remove the field; docs/http-api.md and docs/managed-agents.md list what takes effect.',
   ),
   unauthorized: kind(
     401,

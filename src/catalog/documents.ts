@@ -83,10 +83,12 @@ export class Documents<K extends CatalogKind> {
     return this.found(id, await this.#store.archive(this.key(tenant, id), wallClockIso()));
   }
 
+  /** Removes it with everything that is kept of it, archived or not. */
   async remove(tenant: string, id: string): Promise<void> {
     if (!(await this.#store.remove(this.key(tenant, id)))) throw this.#notFound(id);
   }
 
+  /** Names a document of this kind to the store. */
   key(tenant: string, id: string): CatalogKey<K> {
     return { kind: this.#kind, tenant, id };
   }
