@@ -23,7 +23,7 @@ async function main(): Promise<number> {
     process.on(signal, () => {
       // The second time nothing is waited for; what is left goes with this process.
       if (interrupted.signal.aborted) process.exit(130);
-      console.log('Ending; once more to end at once.');
+      console.log(`${signal}: ending; once more to end at once.`);
       interrupted.abort();
     });
   }
