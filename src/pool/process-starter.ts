@@ -72,7 +72,7 @@ export class ProcessStarter implements Connector {
     const slot = await slots.acquire({ signal, tenant, priority: request.priority });
     const waitMs = Math.round(monotonicMs() - sinceMs);
     // The metric has no key: this line tells whose wait it was.
-    telemetry.log.debug('session_slot_granted', { sessionId, tenant, waitMs });
+    telemetry.log.debug?.('session_slot_granted', { sessionId, tenant, waitMs });
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;
