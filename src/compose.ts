@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
+import { Agents } from './catalog/agents.ts';
+import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
 import { createHost } from './host/create-host.ts';
 import type { TailLimits } from './log/tail.ts';
-import type { WorkspaceRules } from './pool/named-workspaces.ts';
+import { NamedWorkspaces, type WorkspaceRules } from './pool/named-workspaces.ts';
 import type { PoolOptions } from './pool/options.ts';
 import { PolicyAnswerer } from './pool/policy-answerer.ts';
 import { SessionPool } from './pool/session-pool.ts';
@@ -18,6 +20,14 @@ import type { Telemetry } from './telemetry/telemetry.ts';
 /** Memory that one slot stands for when `maxProcesses` is not set: a process after many turns, with a reserve. */
 const BYTES_PER_SLOT = 250 * 1024 * 1024;
 const MAX_DEFAULT_SLOTS = 64;
+
+const NOTHING_ALLOWED = { ownTools: false, variableAllowed: () => false };
+
+/** What agents and environments may ask for. Folders have rules of their own, which hold for sessions too. */
+export interface CatalogRules extends Pick<EnvironmentRules, 'variableAllowed'> {
+  /** Whether agents may have Claude Code's own tools. */
+  readonly ownTools: boolean;
+}
 
 /** What a pool is put together from. */
 export interface ComposeOptions {
@@ -38,8 +48,10 @@ export interface ComposeOptions {
   readonly tailLimits?: TailLimits;
   /** What each tenant may use of what all share. */
   readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
-  /** Folders that callers may name for their sessions. Default: none. */
+  /** Folders that callers may name for their sessions, and environments for theirs. Default: none. */
   readonly workspaces?: WorkspaceRules;
+  /** What agents and environments may ask for besides folders; by default no tool of the agent and no variable. */
+  readonly catalog?: CatalogRules;
   /** Another driver than Claude Code, for benches and tests of what is around it. */
   readonly driver?: AgentDriver;
 }
@@ -49,6 +61,9 @@ export interface Composition {
   readonly pool: SessionPool;
   readonly host: Host;
   readonly store: SessionStore;
+  /** What sessions are made of, in the same store. */
+  readonly agents: Agents;
+  readonly environments: Environments;
   /** Drains the pool and closes the store. May be called twice. */
   close(drainMs?: number): Promise<void>;
 }
@@ -85,7 +100,22 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       await store.close();
     };
     let closed: Promise<void> | undefined;
-    return { pool, host, store, close: (drainMs) => (closed ??= shutDown(drainMs)) };
+    const { ownTools, variableAllowed } = options.catalog ?? NOTHING_ALLOWED;
+    const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
+    return {
+      pool,
+      host,
+      store,
+      agents: new Agents({ store: store.catalog, ownTools }),
+      environments: new Environments({
+        store: store.catalog,
+        rules: {
+          variableAllowed,
+          folderAllowed: (tenant, path) => folders.allows(tenant, path),
+        },
+      }),
+      close: (drainMs) => (closed ??= shutDown(drainMs)),
+    };
   } catch (error) {
     await store.close();
     throw error;

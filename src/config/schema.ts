@@ -57,6 +57,15 @@ const keySchema = z.strictObject({
     .max(100_000)
     .optional()
     .describe('Turns that may run or queue at once. Turns, 1..100000; default no limit.'),
+  maxSessions: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe(
+      'Named sessions that may exist, in memory or not. Sessions, 1..10000000; default no limit.',
+    ),
   maxWaiters: z
     .number()
     .int()
@@ -99,7 +108,7 @@ const serverSchema = z
       .array(keySchema)
       .default([])
       .describe(
-        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `workspaces?`: the folders that its sessions may be told to work in. `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
+        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxSessions?` (named sessions that exist, until they are deleted), `maxWaiters?` (callers that wait for a process), `workspaces?` (folders that its sessions may be told to work in). `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
       )
       .meta({ secret: true }),
     heartbeatMs: z
@@ -245,6 +254,23 @@ export const configSchema = z
           .default([])
           .describe(
             'Folders that sessions may be told to work in, with all that is below them; symlinks do not lead out. Only while at most one key is configured; with several, each has its own list (`workspaces` in server.keys). Absolute paths.',
+          ),
+      })
+      .prefault({}),
+    environments: z
+      .strictObject({
+        variables: z
+          .array(
+            z
+              .string()
+              .regex(
+                /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
+                'expected the name of a variable, or its beginning and `*`',
+              ),
+          )
+          .default([])
+          .describe(
+            'Environment variables that clients may set for their agents (`roundhouse.variables` of an environment), as a list of names; `*` at the end of one stands for any rest. None by default. Names that decide which programs run or where a conversation goes (`PATH`, `HTTPS_PROXY`, `ANTHROPIC_…`, …) are never allowed.',
           ),
       })
       .prefault({}),

@@ -24,7 +24,7 @@ export class NamedWorkspaces {
    * absolute, with `workspace_not_allowed`, or with `workspace_unavailable` when there is no such folder.
    */
   async find(tenant: string, path: string): Promise<string> {
-    const allowed = this.#rules.byTenant?.get(tenant) ?? this.#rules.allowed ?? [];
+    const allowed = this.#allowed(tenant);
     const there = await this.#host.findFolder(path, allowed);
     switch (there.found) {
       case 'folder':
@@ -48,6 +48,16 @@ export class NamedWorkspaces {
       default:
         return there satisfies never;
     }
+  }
+
+  /** Whether {@link NamedWorkspaces.find} would find it now. */
+  async allows(tenant: string, path: string): Promise<boolean> {
+    const { found } = await this.#host.findFolder(path, this.#allowed(tenant));
+    return found === 'folder';
+  }
+
+  #allowed(tenant: string): readonly string[] {
+    return this.#rules.byTenant?.get(tenant) ?? this.#rules.allowed ?? [];
   }
 }
 

@@ -72,11 +72,13 @@ export class ProcessStarter implements Connector {
   }
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
-    const slot = await this.#parts.slots.acquire({
-      signal,
-      tenant: request.row.tenant,
-      priority: request.priority,
-    });
+    const { name: sessionId, tenant } = request.row;
+    const { slots, telemetry } = this.#parts;
+    const sinceMs = monotonicMs();
+    const slot = await slots.acquire({ signal, tenant, priority: request.priority });
+    const waitMs = Math.round(monotonicMs() - sinceMs);
+    // The metric has no key: this line tells whose wait it was.
+    telemetry.log.debug?.('session_slot_granted', { sessionId, tenant, waitMs });
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;

@@ -3,13 +3,14 @@ import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
 import { NamedWorkspaces, type WorkspaceRules } from './named-workspaces.ts';
 import type { PoolOptions } from './options.ts';
+import { Places } from './places.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
 import { Retention } from './retention.ts';
+import { SessionQuota } from './session-quota.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
-import { Slots } from './slots.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
@@ -83,8 +84,9 @@ export class SessionPool {
   readonly #workspaces: NamedWorkspaces;
   readonly #processes: Processes;
   readonly #handover: Handover;
-  readonly #places: Slots;
+  readonly #places: Places;
   readonly #residents: Residents;
+  readonly #quota: SessionQuota;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -103,7 +105,6 @@ export class SessionPool {
       ...parts,
       workspaces: this.#workspaces,
       tenants: this.#tenants,
-      clients: () => this.#residents.clients(),
     });
     this.#handover = new Handover({
       sessionTtlMs,
@@ -112,22 +113,28 @@ export class SessionPool {
       take: (client, reason) => this.#processes.take(client, reason),
       telemetry,
     });
-    this.#places = new Slots({
-      what: 'resident sessions',
+    this.#places = new Places({
       capacity: options.maxSessions,
       maxWaiters,
       waitMs,
-      reclaim: () => this.#makePlace(),
+      leave: (client) => this.#forget(client),
+    });
+    this.#quota = new SessionQuota({
+      store: parts.store,
+      maxSessionsOf: (tenant) => this.#tenants.maxSessionsOf(tenant),
     });
     this.#residents = new Residents({
       ...parts,
+      quota: this.#quota,
       places: this.#places,
       takeSpare: (agent, workspace) => this.#processes.takeSpare(agent, workspace),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
+      arrived: (client) => this.#onArrival(client),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
+      holders: () => [...this.#processes.holders],
       disconnect: (client, reason) => void this.#processes.take(client, reason),
       forget: (client) => void this.#forget(client),
       memoryAvailableBytes: () => host.memoryAvailableBytes(),
@@ -167,20 +174,20 @@ export class SessionPool {
    * returned at once: queueing, or refusing, is `prompt`'s.
    *
    * Rejects with `pool_disabled`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
-   * `agent_unavailable`, `storage_failed`, or the signal's reason; where a folder was named also with
-   * `workspace_not_allowed`, `workspace_unavailable`, and `unsupported_field` when the session works elsewhere.
+   * `agent_unavailable`, `session_limit_reached`, `storage_failed`, or the signal's reason; where a folder was named also
+   * with `workspace_not_allowed`, `workspace_unavailable`, and `unsupported_field` when the session works elsewhere.
    */
   async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
     const { telemetry, options } = this.#parts;
     const { log } = telemetry;
     const tenant = request.tenant ?? DEFAULT_TENANT;
-    const resident = this.#residents.get(tenant, sessionId);
-    const population = { currentSessions: this.#residents.size, maxSessions: options.maxSessions };
-    log.debug('session_pool_get_client_start', {
+    const currentSessions = this.#residents.size;
+    log.debug?.('session_pool_get_client_start', {
       sessionId,
       poolEnabled: options.enabled,
-      ...population,
-      sessionExists: resident !== undefined,
+      currentSessions,
+      maxSessions: options.maxSessions,
+      sessionExists: this.#residents.get(tenant, sessionId) !== undefined,
     });
     if (!options.enabled) {
       log.error('session_pool_disabled', { sessionId });
@@ -190,12 +197,12 @@ export class SessionPool {
       if (this.#refusal !== undefined) throw this.#refusal;
       request.signal?.throwIfAborted();
       const client = await this.#giveOut(tenant, sessionId, request);
-      log.debug('session_pool_get_client_complete', {
+      log.debug?.('session_pool_get_client_complete', {
         sessionId,
         clientId: client.clientId,
         sessionStatus: client.status,
-        sessionAgeSeconds: client.metrics.ageSeconds,
-        sessionMessageCount: client.metrics.messageCount,
+        sessionAgeSeconds: client.ageSeconds,
+        sessionMessageCount: client.row.turnCount,
       });
       return client;
     } catch (error) {
@@ -205,7 +212,8 @@ export class SessionPool {
       if (refusal.code === 'pool_at_capacity' || refusal.code === 'queue_full') {
         log.error('session_pool_at_capacity', {
           sessionId,
-          ...population,
+          currentSessions,
+          maxSessions: options.maxSessions,
           maxProcesses: options.maxProcesses,
         });
       }
@@ -287,7 +295,10 @@ export class SessionPool {
         await client.end(
           new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
         );
+        const noteDeleted =
+          client.row.kind === 'named' ? await this.#quota.deleting(tenant) : undefined;
         await this.#parts.store.deleteSession(client.id);
+        noteDeleted?.();
         if (client.row.ownsWorkspace) await this.#parts.host.removeWorkspace(client.row.workspace);
         deleted = true;
       });
@@ -312,7 +323,7 @@ export class SessionPool {
   /** Memory of every attached process, in bytes, by session id. */
   async processMemory(): Promise<ReadonlyMap<string, number>> {
     const memory = new Map<string, number>();
-    for (const client of this.#residents.clients()) {
+    for (const client of this.#processes.holders) {
       const bytes = await client.memoryBytes();
       if (bytes !== undefined) memory.set(client.id, bytes);
     }
@@ -398,11 +409,13 @@ export class SessionPool {
     });
     // It was on its way when the shutdown began.
     if (this.#refusal !== undefined) client.refusePrompts(this.#refusal);
-    this.#pokeAfterGrace();
     return client;
   }
 
-  /** The session, ready for a prompt. One that leaves memory while it is being made ready is asked for again. */
+  /**
+   * The session, ready for a prompt; nothing is awaited where there is nothing to wait for. One that leaves memory while it
+   * is being made ready is asked for again.
+   */
   async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
     const workspace =
       request.workspace === undefined
@@ -413,10 +426,15 @@ export class SessionPool {
       const client = resident ?? (await this.#admit(tenant, name, request, workspace));
       try {
         refuseOtherWorkspace(client, workspace);
-        await client.setOptions(request.agent);
+        const changed = client.setOptions(request.agent);
+        if (changed !== undefined) await changed;
         client.priority = request.priority ?? 0;
-        if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
-        await this.#handover.connect(client, request.signal);
+        if (resident !== undefined) {
+          const ready = this.#handover.readyForReuse(client, request.signal);
+          if (ready !== undefined) await ready;
+        }
+        const connected = this.#handover.connect(client, request.signal);
+        if (connected !== undefined) await connected;
         return client;
       } catch (error) {
         const left = this.#residents.get(tenant, name) !== client;
@@ -432,7 +450,7 @@ export class SessionPool {
     request: SessionRequest,
     workspace: string | undefined,
   ): Promise<SessionClient> {
-    this.#parts.telemetry.log.debug('session_pool_creating_new_session', { sessionId: name });
+    this.#parts.telemetry.log.debug?.('session_pool_creating_new_session', { sessionId: name });
     const { kind = 'named', agent = {}, history = [] } = request;
     return this.#residents.findOrCreate(
       { tenant, name, kind, options: agent, history, workspace },
@@ -447,38 +465,27 @@ export class SessionPool {
     return true;
   }
 
+  /** Nothing has come free by it. */
+  #onArrival(client: SessionClient): void {
+    this.#processes.note(client, false);
+    this.#lookAfterGrace(client);
+  }
+
+  /** Told of every change of a session: a session at rest may be what a waiter needs, its process or its place. */
   #onChange(client: SessionClient): void {
-    if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
+    const leaving = !this.#residents.has(client);
+    this.#processes.note(client, leaving);
+    if (leaving || client.busy) return;
+    if (client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
-    // A session at rest may be what a waiter needs: its process, or its place.
     this.#processes.poke();
-    this.#places.poke();
-    if (isFresh(client)) this.#pokeAfterGrace();
+    this.#places.offer(client);
+    if (isFresh(client)) this.#lookAfterGrace(client);
   }
 
   /** A session that is left alone for its first second is looked at again after it; a timer may come a little early. */
-  #pokeAfterGrace(): void {
-    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => {
-      this.#processes.poke();
-      this.#places.poke();
-    });
-  }
-
-  #makePlace(): Promise<void> | undefined {
-    let oldest: SessionClient | undefined;
-    for (const client of this.#residents.clients()) {
-      if (
-        client.busy ||
-        client.readerCount > 0 ||
-        isFresh(client) ||
-        client.status === 'connecting' ||
-        client.status === 'closing'
-      )
-        continue;
-      if (oldest === undefined || client.metrics.idleSeconds > oldest.metrics.idleSeconds)
-        oldest = client;
-    }
-    return oldest && this.#forget(oldest);
+  #lookAfterGrace(client: SessionClient): void {
+    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => this.#onChange(client));
   }
 
   /** The session leaves memory, its process with it; the conversation stays in the store. */

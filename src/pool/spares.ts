@@ -70,9 +70,9 @@ interface Kind {
 type Miss = 'new_configuration' | 'none_ready' | 'stale' | 'refused' | 'off';
 
 /**
- * Processes that are started ahead of their sessions, by configuration and by whose folder they work in. A new session of a configuration that was seen
- * before takes one and needs no start; a miss teaches which to keep. How many follows the rate of arrivals; none is kept
- * for a configuration that nobody asks for, and none takes a slot from anybody.
+ * Processes that are started ahead of their sessions, by configuration and by whose folder they work in. A new session of
+ * a configuration that was seen before takes one and needs no start; a miss teaches which to keep. How many follows the
+ * rate of arrivals; none is kept for a configuration that nobody asks for, and none takes a slot from anybody.
  */
 export class Spares {
   readonly #parts: SparesParts;
@@ -260,7 +260,7 @@ export class Spares {
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
     kind.ready.push(spare);
-    this.#parts.telemetry.log.debug('spare_ready', {
+    this.#parts.telemetry.log.debug?.('spare_ready', {
       id: spare.sessionId,
       folder: kind.folder,
       seconds,
@@ -314,7 +314,7 @@ export class Spares {
   #discard(spare: Spare, reason: string): Promise<void> {
     const { telemetry, discard } = this.#parts;
     telemetry.metrics.count('roundhouse_spares_wasted_total', { reason, folder: folderOf(spare) });
-    telemetry.log.debug('spare_discarded', { id: spare.sessionId, reason });
+    telemetry.log.debug?.('spare_discarded', { id: spare.sessionId, reason });
     const done = discard(spare)
       .catch((error: unknown) =>
         telemetry.log.warn('spare_not_discarded', { reason, error: errorText(error) }),

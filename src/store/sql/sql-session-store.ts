@@ -32,6 +32,7 @@ import { inChunks } from './chunks.ts';
 import { CompiledStatements } from './compiled-statements.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database, EventsTable } from './schema.ts';
+import { SqlCatalogStore } from './sql-catalog-store.ts';
 import { SqlTranscriptStore, type MapStorageError } from './sql-transcript-store.ts';
 
 /** As `recordBytes` counts them. */
@@ -48,6 +49,8 @@ export interface SqlSessionStoreParts {
 /** Sessions in SQL tables. Queries keep to what SQLite and Postgres both understand. */
 export class SqlSessionStore implements SessionStore {
   readonly transcripts: SqlTranscriptStore;
+  /** What sessions are made of, in the same database. */
+  readonly catalog: SqlCatalogStore;
   readonly #db: Kysely<Database>;
   readonly #mapError: MapStorageError;
   readonly #release: () => Promise<void>;
@@ -59,6 +62,7 @@ export class SqlSessionStore implements SessionStore {
     this.#mapError = (error) => (this.#closing === undefined ? mapError(error) : storeClosed());
     this.#release = release;
     this.transcripts = new SqlTranscriptStore(db, this.#mapError);
+    this.catalog = new SqlCatalogStore(db, this.#mapError);
   }
 
   createSession(session: NewSession): Promise<SessionRow> {
@@ -125,6 +129,19 @@ export class SqlSessionStore implements SessionStore {
       const last = sessions.at(-1);
       const next = last !== undefined && rows.length > sessions.length ? toCursor(last) : null;
       return { sessions, next };
+    });
+  }
+
+  countSessions(tenant: string): Promise<number> {
+    return this.#mapped(async () => {
+      const { count } = await this.#db
+        .selectFrom('sessions')
+        .select((eb) => eb.fn.countAll<number | string | bigint>().as('count'))
+        .where('tenant', '=', tenant)
+        .where('kind', '=', 'named')
+        .executeTakeFirstOrThrow();
+      // Databases give it as a number, a text or a big one.
+      return Number(count);
     });
   }
 
