@@ -194,6 +194,22 @@ describe('a Claude Code process', () => {
     expect(puppet.models).toEqual(['model-c']);
   });
 
+  test('does not ask for the model that the agent takes unasked', async () => {
+    const puppet = new Puppet();
+    for (const model of ['default', 'model-b', 'default']) {
+      const { promptId, outputs } = await puppet.prompt(model);
+      puppet.answer(promptId);
+      await drained(outputs);
+    }
+    expect(puppet.models).toEqual(['model-b', undefined]);
+  });
+
+  test('a process that was started with the default model has it', async () => {
+    const puppet = new Puppet('default');
+    await puppet.prompt();
+    expect(puppet.models).toEqual([]);
+  });
+
   test('loads ahead of its first prompt what that needs, and after a turn nothing more', async () => {
     const puppet = new Puppet();
     await puppet.process.warmUp();

@@ -95,7 +95,7 @@ export class ClaudeCodeProcess implements AgentProcess {
     this.#parts = parts;
     this.clientId = parts.spec.clientId;
     this.#sessionModel = parts.spec.options.model;
-    this.#processModel = parts.spec.options.model;
+    this.#processModel = namedModel(parts.spec.options.model);
     this.#pumped = this.#pump();
     this.exited = this.#untilGone();
   }
@@ -233,9 +233,10 @@ export class ClaudeCodeProcess implements AgentProcess {
     message: Parameters<PromptChannel['write']>[0],
   ): Promise<void> {
     try {
-      if (model !== this.#processModel) {
-        await this.#parts.query.setModel(model);
-        this.#processModel = model;
+      const wanted = namedModel(model);
+      if (wanted !== this.#processModel) {
+        await this.#parts.query.setModel(wanted);
+        this.#processModel = wanted;
       }
       if (!run.turn.ended) this.#parts.channel.write(message);
     } catch (error) {
@@ -354,4 +355,9 @@ export class ClaudeCodeProcess implements AgentProcess {
       log.warn('agent_transcript_incomplete', { clientId: this.clientId, error: errorText(error) });
     }
   }
+}
+
+/** `default` is the agent's word for the model that it takes unasked: asking for it would cost a prompt the way there and back. */
+function namedModel(model: string | undefined): string | undefined {
+  return model === 'default' ? undefined : model;
 }
