@@ -1,0 +1,131 @@
+import { z } from 'zod';
+
+import { readMemory } from './readings.ts';
+import { errorPercent, FORMULA, predictedBytes, processesThatFit, type Room } from './sizing.ts';
+import { progress, range, withServer, type Stand, type ServerUnderTest } from './stand.ts';
+import type { Comparison } from '../comparison.ts';
+import { HttpClient } from '../latency/http-client.ts';
+import { median } from '../stats.ts';
+import { readLinuxMemoryAvailable } from '../../src/host/memory-limit.ts';
+import { poolOptionsSchema } from '../../src/pool/options.ts';
+import { sleep } from '../../src/time/timers.ts';
+
+/** Turns after which the processes are weighed. */
+const STEPS = [0, 1, 5, 20, 50, 100];
+/** Some of them at once: what they share (the executable, above all) then counts for each by its share. */
+const WEIGHED = 4;
+/** The turns that a process has had in the formula, and how many processes it is checked with at most. */
+const SIZING_TURNS = 20;
+const FILL = 16;
+/** Machines in the printed table, in GiB. */
+const MACHINES = [4, 8, 16, 32, 64];
+/** A process that has just answered gives memory back for a while. */
+const REST_MS = 1_000;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+const bytesSchema = z.array(z.number());
+
+/** What a process holds as its conversation grows; then how many fit, as a formula, and whether that is true. */
+export async function measureProcesses(stand: Stand): Promise<Comparison[]> {
+  const availableBytes = await readLinuxMemoryAvailable();
+  const byTurns = await weighByTurns(stand);
+  const sizingTurns = stand.quick ? 1 : SIZING_TURNS;
+  const bytesPerProcess = median(byTurns.get(sizingTurns) ?? []);
+  const { minFreeBytes } = poolOptionsSchema.parse({});
+  const comparisons = [...byTurns].map(([turns, samples]): Comparison => ({
+    what: `a process after ${turns} turns`,
+    unit: 'MiB',
+    ours: samples.map((bytes) => bytes / MIB),
+  }));
+  return [
+    ...comparisons,
+    ...(await checkFormula(stand, sizingTurns, bytesPerProcess, {
+      availableBytes,
+      reserveBytes: minFreeBytes,
+    })),
+  ];
+}
+
+async function weighByTurns(stand: Stand): Promise<Map<number, number[]>> {
+  const flags = { 'max-processes': String(WEIGHED) };
+  return withServer(stand, 'turns', { flags }, async ({ server, url }) => {
+    const names = range(WEIGHED).map((index) => `weighed-${index}`);
+    await Promise.all(names.map((name) => server.call('connect', name, z.unknown())));
+    const weights = new Map<number, number[]>();
+    let done = 0;
+    for (const turns of stand.quick ? STEPS.slice(0, 2) : STEPS) {
+      progress(`${WEIGHED} processes, ${turns} turns`);
+      await converse(url, names, turns - done);
+      done = turns;
+      weights.set(turns, await agentBytes(server));
+    }
+    return weights;
+  });
+}
+
+/** Fills the machine with processes and holds what they take against what the formula says. */
+async function checkFormula(
+  stand: Stand,
+  turns: number,
+  bytesPerProcess: number,
+  free: Omit<Room, 'hostBytes'>,
+): Promise<Comparison[]> {
+  const flags = { 'max-processes': String(FILL) };
+  return withServer(stand, 'fill', { flags }, async ({ server, url }) => {
+    const { rssBytes: hostBytes } = await readMemory(server);
+    const room = { ...free, hostBytes };
+    const fits = processesThatFit(room, bytesPerProcess);
+    const count = Math.min(stand.quick ? 2 : FILL, fits);
+    progress(`filling with ${count} processes of ${turns} turns`);
+    const before = await readLinuxMemoryAvailable();
+    const names = range(count).map((index) => `fill-${index}`);
+    await Promise.all(names.map((name) => server.call('connect', name, z.unknown())));
+    await converse(url, names, turns);
+    const agents = await agentBytes(server);
+    const taken = before - (await readLinuxMemoryAvailable());
+    const measured = agents.reduce(
+      (sum, bytes) => sum + bytes,
+      (await readMemory(server)).rssBytes,
+    );
+    const predicted = predictedBytes(count, hostBytes, bytesPerProcess);
+
+    console.log(`\n${FORMULA}`);
+    console.log(
+      `here, after ${turns} turns: floor((${mib(room.availableBytes)} - ${mib(room.reserveBytes)} - ${mib(hostBytes)}) / ${mib(bytesPerProcess)}) = ${fits}`,
+    );
+    for (const gib of MACHINES) {
+      const holds = processesThatFit({ ...room, availableBytes: gib * GIB }, bytesPerProcess);
+      console.log(`with ${gib} GiB available to it: ${holds} processes`);
+    }
+    const error = errorPercent(predicted, measured);
+    console.log(
+      `check: ${count} processes and their server, predicted ${mib(predicted)}, measured ${mib(measured)}, error ${error.toFixed(1)} %; the machine had ${mib(taken)} less available\n`,
+    );
+    const what = `server and ${count} processes, ${turns} turns`;
+    const base = { name: 'the formula', samples: [predicted / MIB] };
+    return [{ what, unit: 'MiB', base, ours: [measured / MIB] }];
+  });
+}
+
+/** So many turns on each session, two sessions at a time: the machine's cores are the limit. */
+async function converse(url: string, names: readonly string[], turns: number): Promise<void> {
+  const waiting = [...names];
+  const worker = async (): Promise<void> => {
+    const client = new HttpClient(url);
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+      for (let turn = 0; turn < turns; turn += 1) await client.turn(name);
+    }
+    client.close();
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+async function agentBytes(server: ServerUnderTest['server']): Promise<number[]> {
+  await sleep(REST_MS, undefined, { keepAlive: true });
+  return server.call('agentBytes', null, bytesSchema);
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / MIB).toFixed(0)} MiB`;
+}
