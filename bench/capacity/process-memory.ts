@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 import { readMemory } from './readings.ts';
 import { errorPercent, FORMULA, predictedBytes, processesThatFit, type Room } from './sizing.ts';
-import { progress, range, withServer, type Stand, type ServerUnderTest } from './stand.ts';
+import { progress, range, withServer, type Stand } from './stand.ts';
+import type { Child } from '../child.ts';
 import type { Comparison } from '../comparison.ts';
 import { HttpClient } from '../latency/http-client.ts';
 import { median } from '../stats.ts';
@@ -58,7 +59,7 @@ async function weighByTurns(stand: Stand): Promise<Map<number, number[]>> {
       progress(`${WEIGHED} processes, ${turns} turns`);
       await converse(url, names, turns - done);
       done = turns;
-      weights.set(turns, await agentBytes(server));
+      weights.set(turns, await agentBytes(server, WEIGHED));
     }
     return weights;
   });
@@ -80,9 +81,8 @@ async function checkFormula(
     progress(`filling with ${count} processes of ${turns} turns`);
     const before = await readLinuxMemoryAvailable();
     const names = range(count).map((index) => `fill-${index}`);
-    await Promise.all(names.map((name) => server.call('connect', name, z.unknown())));
     await converse(url, names, turns);
-    const agents = await agentBytes(server);
+    const agents = await agentBytes(server, count);
     const taken = before - (await readLinuxMemoryAvailable());
     const measured = agents.reduce(
       (sum, bytes) => sum + bytes,
@@ -121,9 +121,12 @@ async function converse(url: string, names: readonly string[], turns: number): P
   await Promise.all([worker(), worker()]);
 }
 
-async function agentBytes(server: ServerUnderTest['server']): Promise<number[]> {
+async function agentBytes(server: Child, expected: number): Promise<number[]> {
   await sleep(REST_MS, undefined, { keepAlive: true });
-  return server.call('agentBytes', null, bytesSchema);
+  const weights = await server.call('agentBytes', null, bytesSchema);
+  // One may have been taken for its idleness, on a machine that is much too busy.
+  if (weights.length === expected) return weights;
+  throw new Error(`${expected} processes were expected, got ${weights.length}.`);
 }
 
 function mib(bytes: number): string {

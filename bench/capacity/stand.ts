@@ -17,12 +17,12 @@ export interface Stand extends SuiteOptions {
 }
 
 /** A server of its own for one part. */
-export interface ServerUnderTest {
+interface ServerUnderTest {
   readonly server: Child;
   readonly url: string;
 }
 
-export interface ServerStart {
+interface ServerStart {
   /** Settings, as the command line takes them. */
   readonly flags: Readonly<Record<string, string>>;
   readonly agents?: 'claude-code' | 'scripted';
