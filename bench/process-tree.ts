@@ -1,5 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 
+/** What processes hold, in bytes. */
+export interface ProcessMemory {
+  /** Pages that nobody else maps: what the machine has more of when they end. */
+  readonly ownBytes: number;
+  /**
+   * Their proportional share (PSS): `ownBytes`, and an n-th of each page that n processes map. The sum over all processes
+   * counts every page once.
+   */
+  readonly shareBytes: number;
+}
+
 /** The processes that `pid` started, by pid; empty when it has none, or is gone. Linux only. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const children: number[] = [];
@@ -10,23 +21,31 @@ export async function childrenOf(pid: number): Promise<number[]> {
   return children;
 }
 
-/**
- * What a process and everything below it hold, in bytes: their proportional shares (PSS), in which a page that n processes
- * map counts as an n-th for each. So the sum over all processes counts every page once.
- */
-export async function treeBytes(pid: number): Promise<number> {
-  const below = await Promise.all((await childrenOf(pid)).map(treeBytes));
-  return (await shareBytes(pid)) + below.reduce((sum, bytes) => sum + bytes, 0);
+/** What a process and everything below it hold; nothing when it is gone. */
+export async function treeMemory(pid: number): Promise<ProcessMemory> {
+  const below = await Promise.all((await childrenOf(pid)).map(treeMemory));
+  return sumOf([readRollup(await readIfThere(`/proc/${pid}/smaps_rollup`)), ...below]);
 }
 
-/** The proportional share of one process in bytes; 0 when it is gone. */
-async function shareBytes(pid: number): Promise<number> {
-  return pssBytes(await readIfThere(`/proc/${pid}/smaps_rollup`));
+/** All of them together. */
+export function sumOf(memories: readonly ProcessMemory[]): ProcessMemory {
+  let ownBytes = 0;
+  let shareBytes = 0;
+  for (const memory of memories) {
+    ownBytes += memory.ownBytes;
+    shareBytes += memory.shareBytes;
+  }
+  return { ownBytes, shareBytes };
 }
 
-/** The bytes of the line `Pss:` of a `smaps_rollup`; 0 without one. */
-export function pssBytes(rollup: string): number {
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024;
+/** What a `smaps_rollup` says; nothing when it is empty. */
+export function readRollup(rollup: string): ProcessMemory {
+  const bytes = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1] ?? 0) * 1024;
+  return {
+    ownBytes: bytes('Private_Clean') + bytes('Private_Dirty'),
+    shareBytes: bytes('Pss'),
+  };
 }
 
 /** A process may end at any moment. */

@@ -6,6 +6,7 @@ import { progress, range, withServer, type Stand } from './stand.ts';
 import type { Child } from '../child.ts';
 import type { Comparison } from '../comparison.ts';
 import { HttpClient } from '../latency/http-client.ts';
+import { sumOf, type ProcessMemory } from '../process-tree.ts';
 import { median } from '../stats.ts';
 import { readLinuxMemoryAvailable } from '../../src/host/memory-limit.ts';
 import { poolOptionsSchema } from '../../src/pool/options.ts';
@@ -25,41 +26,44 @@ const REST_MS = 1_000;
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-const bytesSchema = z.array(z.number());
+const agentsSchema = z.array(z.object({ ownBytes: z.number(), shareBytes: z.number() }));
 
 /** What a process holds as its conversation grows; then how many fit, as a formula, and whether that is true. */
 export async function measureProcesses(stand: Stand): Promise<Comparison[]> {
   const availableBytes = await readLinuxMemoryAvailable();
   const byTurns = await weighByTurns(stand);
-  const sizingTurns = stand.quick ? 1 : SIZING_TURNS;
-  const bytesPerProcess = median(byTurns.get(sizingTurns) ?? []);
+  const turns = stand.quick ? 1 : SIZING_TURNS;
+  const weighed = byTurns.get(turns) ?? [];
+  const { ownBytes, shareBytes } = sumOf(weighed);
   const { minFreeBytes } = poolOptionsSchema.parse({});
-  const comparisons = [...byTurns].map(([turns, samples]): Comparison => ({
-    what: `a process after ${turns} turns`,
-    unit: 'MiB',
-    ours: samples.map((bytes) => bytes / MIB),
-  }));
+  const free = {
+    availableBytes,
+    reserveBytes: minFreeBytes,
+    sharedBytes: shareBytes - ownBytes,
+  };
   return [
-    ...comparisons,
-    ...(await checkFormula(stand, sizingTurns, bytesPerProcess, {
-      availableBytes,
-      reserveBytes: minFreeBytes,
+    ...[...byTurns].map(([after, memories]): Comparison => ({
+      what: `a process after ${after} turns`,
+      unit: 'MiB',
+      base: { name: 'of that its own', samples: memories.map((one) => one.ownBytes / MIB) },
+      ours: memories.map((one) => one.shareBytes / MIB),
     })),
+    await checkFormula(stand, turns, median(weighed.map((one) => one.ownBytes)), free),
   ];
 }
 
-async function weighByTurns(stand: Stand): Promise<Map<number, number[]>> {
+async function weighByTurns(stand: Stand): Promise<Map<number, ProcessMemory[]>> {
   const flags = { 'max-processes': String(WEIGHED) };
   return withServer(stand, 'turns', { flags }, async ({ server, url }) => {
     const names = range(WEIGHED).map((index) => `weighed-${index}`);
     await Promise.all(names.map((name) => server.call('connect', name, z.unknown())));
-    const weights = new Map<number, number[]>();
+    const weights = new Map<number, ProcessMemory[]>();
     let done = 0;
     for (const turns of stand.quick ? STEPS.slice(0, 2) : STEPS) {
       progress(`${WEIGHED} processes, ${turns} turns`);
       await converse(url, names, turns - done);
       done = turns;
-      weights.set(turns, await agentBytes(server, WEIGHED));
+      weights.set(turns, await weighAgents(server, WEIGHED));
     }
     return weights;
   });
@@ -71,7 +75,7 @@ async function checkFormula(
   turns: number,
   bytesPerProcess: number,
   free: Omit<Room, 'hostBytes'>,
-): Promise<Comparison[]> {
+): Promise<Comparison> {
   const flags = { 'max-processes': String(FILL) };
   return withServer(stand, 'fill', { flags }, async ({ server, url }) => {
     const { rssBytes: hostBytes } = await readMemory(server);
@@ -82,17 +86,14 @@ async function checkFormula(
     const before = await readLinuxMemoryAvailable();
     const names = range(count).map((index) => `fill-${index}`);
     await converse(url, names, turns);
-    const agents = await agentBytes(server, count);
+    const agents = await weighAgents(server, count);
     const taken = before - (await readLinuxMemoryAvailable());
-    const measured = agents.reduce(
-      (sum, bytes) => sum + bytes,
-      (await readMemory(server)).rssBytes,
-    );
-    const predicted = predictedBytes(count, hostBytes, bytesPerProcess);
+    const measured = (await readMemory(server)).rssBytes + sumOf(agents).shareBytes;
+    const predicted = predictedBytes(count, room, bytesPerProcess);
 
     console.log(`\n${FORMULA}`);
     console.log(
-      `here, after ${turns} turns: floor((${mib(room.availableBytes)} - ${mib(room.reserveBytes)} - ${mib(hostBytes)}) / ${mib(bytesPerProcess)}) = ${fits}`,
+      `here, after ${turns} turns: floor((${mib(room.availableBytes)} - ${mib(room.reserveBytes)} - ${mib(hostBytes)} - ${mib(room.sharedBytes)}) / ${mib(bytesPerProcess)}) = ${fits}`,
     );
     for (const gib of MACHINES) {
       const holds = processesThatFit({ ...room, availableBytes: gib * GIB }, bytesPerProcess);
@@ -104,7 +105,7 @@ async function checkFormula(
     );
     const what = `server and ${count} processes, ${turns} turns`;
     const base = { name: 'the formula', samples: [predicted / MIB] };
-    return [{ what, unit: 'MiB', base, ours: [measured / MIB] }];
+    return { what, unit: 'MiB', base, ours: [measured / MIB] };
   });
 }
 
@@ -121,9 +122,9 @@ async function converse(url: string, names: readonly string[], turns: number): P
   await Promise.all([worker(), worker()]);
 }
 
-async function agentBytes(server: Child, expected: number): Promise<number[]> {
+async function weighAgents(server: Child, expected: number): Promise<ProcessMemory[]> {
   await sleep(REST_MS, undefined, { keepAlive: true });
-  const weights = await server.call('agentBytes', null, bytesSchema);
+  const weights = await server.call('agents', null, agentsSchema);
   // One may have been taken for its idleness, on a machine that is much too busy.
   if (weights.length === expected) return weights;
   throw new Error(`${expected} processes were expected, got ${weights.length}.`);

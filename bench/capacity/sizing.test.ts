@@ -6,10 +6,15 @@ const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
 describe('what a machine holds', () => {
-  const room = { availableBytes: 4 * GIB, reserveBytes: 256 * MIB, hostBytes: 140 * MIB };
+  const room = {
+    availableBytes: 4 * GIB,
+    reserveBytes: 256 * MIB,
+    hostBytes: 100 * MIB,
+    sharedBytes: 40 * MIB,
+  };
 
   test('is what remains after reserve and server, in whole processes', () => {
-    // 4096 - 256 - 140 = 3700 MiB
+    // 4096 - 256 - 100 - 40 = 3700 MiB
     expect(processesThatFit(room, 150 * MIB)).toBe(24);
     expect(processesThatFit(room, 3700 * MIB)).toBe(1);
     expect(processesThatFit(room, 3701 * MIB)).toBe(0);
@@ -27,8 +32,8 @@ describe('what a machine holds', () => {
   test('as many as fit are predicted to fit, and one more is not', () => {
     const left = room.availableBytes - room.reserveBytes;
     const fit = processesThatFit(room, 150 * MIB);
-    expect(predictedBytes(fit, room.hostBytes, 150 * MIB)).toBeLessThanOrEqual(left);
-    expect(predictedBytes(fit + 1, room.hostBytes, 150 * MIB)).toBeGreaterThan(left);
+    expect(predictedBytes(fit, room, 150 * MIB)).toBeLessThanOrEqual(left);
+    expect(predictedBytes(fit + 1, room, 150 * MIB)).toBeGreaterThan(left);
   });
 });
 

@@ -6,28 +6,31 @@ export interface Room {
   readonly reserveBytes: number;
   /** What the server itself holds. */
   readonly hostBytes: number;
+  /** What all agent processes share: above all the pages of their executable, once. */
+  readonly sharedBytes: number;
 }
 
 /** The formula of docs/benchmarks.md, in words. */
 export const FORMULA =
-  'processes = floor((available - reserve - host) / bytes of a process after its turns)';
+  'processes = floor((available - reserve - host - shared) / own bytes of a process after its turns)';
 
 /** How many agent processes of a measured size fit; never less than 0. Throws a `RangeError` for a size that is none. */
 export function processesThatFit(room: Room, bytesPerProcess: number): number {
   if (!(bytesPerProcess > 0)) {
     throw new RangeError(`A process holds more than 0 bytes, got ${bytesPerProcess}.`);
   }
-  const { availableBytes, reserveBytes, hostBytes } = room;
-  return Math.max(0, Math.floor((availableBytes - reserveBytes - hostBytes) / bytesPerProcess));
+  const { availableBytes, reserveBytes, hostBytes, sharedBytes } = room;
+  const forProcesses = availableBytes - reserveBytes - hostBytes - sharedBytes;
+  return Math.max(0, Math.floor(forProcesses / bytesPerProcess));
 }
 
 /** What a server with so many processes of that size holds, in bytes: the formula the other way round. */
 export function predictedBytes(
   processes: number,
-  hostBytes: number,
+  { hostBytes, sharedBytes }: Pick<Room, 'hostBytes' | 'sharedBytes'>,
   bytesPerProcess: number,
 ): number {
-  return hostBytes + processes * bytesPerProcess;
+  return hostBytes + sharedBytes + processes * bytesPerProcess;
 }
 
 /** How far a prediction is off, in per cent of what was measured; more than 0 when it said too much. */

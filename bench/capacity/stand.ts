@@ -26,19 +26,21 @@ interface ServerStart {
   /** Settings, as the command line takes them. */
   readonly flags: Readonly<Record<string, string>>;
   readonly agents?: 'claude-code' | 'scripted';
+  /** Further arguments of Node. */
+  readonly nodeArguments?: readonly string[];
 }
 
 /** Starts a server in a process of its own, with a data folder of that name, and ends it after `use`. */
 export async function withServer<T>(
   { folder, environment, simulatorUrl }: Stand,
   name: string,
-  start: ServerStart,
+  { nodeArguments = [], ...start }: ServerStart,
   use: (running: ServerUnderTest) => Promise<T>,
 ): Promise<T> {
   const server = startChild(new URL('../latency/server-process.ts', import.meta.url), {
     environment,
     errorFile: join(folder, `${name}.log`),
-    nodeArguments: ['--expose-gc'],
+    nodeArguments: ['--expose-gc', ...nodeArguments],
   });
   try {
     const dataDir = join(folder, name);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 import { serveParent } from '../child.ts';
-import { childrenOf, treeBytes } from '../process-tree.ts';
+import { childrenOf, treeMemory } from '../process-tree.ts';
 import { ScriptedDriver } from '../../src/agent/scripted/scripted-driver.ts';
 import { compose, type Composition } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -90,7 +90,7 @@ serveParent({
       return { rssBytes: rss, usedBytes: heapUsed + external };
     },
     /** What each agent process holds, with what it has started. */
-    agentBytes: async () => Promise.all((await childrenOf(process.pid)).map(treeBytes)),
+    agents: async () => Promise.all((await childrenOf(process.pid)).map(treeMemory)),
   },
   close: async () => running?.close(),
 });
