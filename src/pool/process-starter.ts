@@ -141,6 +141,7 @@ export class ProcessStarter implements Connector {
           new AbortController().signal,
         );
         void connection.process.exited.then(() => slot.release());
+        await connection.process.warmUp?.();
         const readyAtMs = monotonicMs();
         return { sessionId, agentSessionId, workspace, connection, generation, readyAtMs };
       } catch (error) {

@@ -321,6 +321,11 @@ export class SessionClient {
     return this.#link.attachment?.memoryBytes;
   }
 
+  /** Makes the process's first answer faster, if it has not given one yet. Never rejects. */
+  async warmUp(): Promise<void> {
+    await this.#link.attachment?.connection.process.warmUp?.();
+  }
+
   /**
    * Lays options over the session's. The next prompt has them: the model on the same process, those that can't change live
    * in a new process by resume. Undefined when nothing changes.

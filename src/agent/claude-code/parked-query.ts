@@ -40,6 +40,10 @@ export class ParkedQuery implements AsyncIterable<SDKMessage> {
     await (await this.#claimed.promise)?.setModel(model);
   }
 
+  async getContextUsage(options: { readonly detail: 'summary' }): Promise<unknown> {
+    return (await this.#claimed.promise)?.getContextUsage(options);
+  }
+
   close(): void {
     // Claimed or not: after a claim it closes the query.
     this.#spare.close();
