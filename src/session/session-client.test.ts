@@ -127,6 +127,22 @@ test('a prompt that waits too long behind others fails with queue_timeout', asyn
   expect(await waiting.ended).toMatchObject({ reason: 'failed', error: { code: 'queue_timeout' } });
 });
 
+test('a prompt that gets no process waits once for one, and leaves nobody waiting', async () => {
+  const fixture = makePool({
+    pool: { maxProcesses: 1, waitMs: 1_000 },
+    driver: { script: scriptOf({ long: worksFor(10_000) }) },
+  });
+  const client = await fixture.pool.getSessionClient('a');
+  await client.disconnect('test');
+  const busy = await fixture.pool.getSessionClient('b');
+  await busy.prompt(text('long'));
+  const waiting = await client.prompt(text('one'));
+  await pass(1_000);
+  expect(await waiting.ended).toMatchObject({ error: { code: 'pool_at_capacity' } });
+  expect(client.status).toBe('disconnected');
+  expect(fixture.pool.stats().processSlots.waiting).toBe(0);
+});
+
 test('a prompt on a session whose process was evicted meanwhile gets a process again', async () => {
   const fixture = makePool({ pool: { maxProcesses: 1 } });
   const client = await fixture.pool.getSessionClient('a');

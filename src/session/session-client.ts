@@ -100,6 +100,8 @@ export class SessionClient {
   readonly #queue: Turn[] = [];
   readonly #streams = new Map<Turn, TurnStream>();
   #activity: Activity = { name: 'resting', stream: undefined };
+  /** The prompt that a process is being awaited for. */
+  #connectingFor: Turn | undefined;
   #status: SessionStatus = 'disconnected';
   #restingSinceMs = monotonicMs();
   #errorCount = 0;
@@ -506,6 +508,8 @@ export class SessionClient {
     if (this.#refusal !== undefined || this.#runningTurn !== undefined) return;
     const { attachment } = this.#link;
     if (attachment === undefined) {
+      // A connect that fails is told here first; what becomes of the turn is for the one who waits for that connect.
+      if (this.#connectingFor === turn) return;
       if (this.#link.status === 'disconnected' || this.#link.status === 'error')
         void this.#connectFor(turn);
     } else if (!isStartedWith(attachment, turn.agentOptions)) {
@@ -517,6 +521,7 @@ export class SessionClient {
   }
 
   async #connectFor(turn: Turn): Promise<void> {
+    this.#connectingFor = turn;
     turn.starting();
     try {
       await this.#link.ensureAttached();
@@ -525,6 +530,7 @@ export class SessionClient {
       if (this.#refusal === undefined)
         await this.#endUndelivered(turn, asRoundhouseError(error, 'session_connection_failed'));
     }
+    if (this.#connectingFor === turn) this.#connectingFor = undefined;
     this.#advance();
   }
 
