@@ -1,3 +1,4 @@
+import { BrokenSessions } from './broken-sessions.ts';
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
@@ -77,6 +78,7 @@ export class SessionPool {
   readonly #places: Places;
   readonly #residents: Residents;
   readonly #quota: SessionQuota;
+  readonly #broken: BrokenSessions;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -108,9 +110,11 @@ export class SessionPool {
       store: parts.store,
       maxSessionsOf: (tenant) => this.#tenants.maxSessionsOf(tenant),
     });
+    this.#broken = new BrokenSessions(telemetry);
     this.#residents = new Residents({
       ...parts,
       quota: this.#quota,
+      mend: (sessionId) => this.#broken.mend(sessionId),
       places: this.#places,
       takeSpare: (agent) => this.#processes.takeSpare(agent),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
@@ -269,6 +273,10 @@ export class SessionPool {
 
   /** Ends a session for good: what it runs, its process, its data, its workspace. False when there was none. */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
+    if (this.#broken.size > 0) {
+      const row = await this.#parts.store.findSession(tenant, name);
+      if (row !== undefined) this.#broken.forget(row.id);
+    }
     for (;;) {
       const client = await this.#residents.find(tenant, name);
       if (client === undefined) return false;
@@ -342,7 +350,12 @@ export class SessionPool {
 
   #recoveryParts(): RecoveryParts {
     const sessionsAtOnce = Math.max(1, Math.floor(this.#parts.options.maxProcesses / 2));
-    return { ...this.#parts, residents: this.#residents, sessionsAtOnce };
+    return {
+      ...this.#parts,
+      broken: this.#broken,
+      residents: this.#residents,
+      sessionsAtOnce,
+    };
   }
 
   async #shutDown(drainMs: number): Promise<void> {

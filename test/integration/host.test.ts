@@ -221,6 +221,32 @@ describe.runIf(onLinux)('sweep', () => {
     expect(existsSync(workspace)).toBe(true);
   });
 
+  it('lets a folder be searched when its processes are gone and before it goes, and keeps it where that fails', async () => {
+    const earlier = await open();
+    const folders: string[] = [];
+    for (const clientId of ['clnt_a', 'clnt_b', 'clnt_kept']) {
+      folders.push(await earlier.createProcessFolder(clientId));
+      await earlier.registerProcess(2 ** 30, clientId, `sesn_${clientId}`, '/etc');
+    }
+    const [pid = 0] = await run(PATIENT, 'clnt_a');
+    await earlier.createProcessFolder('clnt_bare');
+    const [a = '', b = '', kept = ''] = folders;
+    const seen: unknown[] = [];
+    const next = await open();
+    await next.sweep(new Set([kept]), (left) => {
+      seen.push([left, alive(pid), existsSync(left.folder)]);
+      return left.folder === b ? Promise.reject(new Error('not now')) : Promise.resolve();
+    });
+    expect(seen).toEqual([
+      [{ sessionId: 'sesn_clnt_a', folder: a }, false, true],
+      [{ sessionId: 'sesn_clnt_b', folder: b }, false, true],
+    ]);
+    const entries = async () => (await readdir(join(dataDir, 'processes'))).toSorted();
+    expect(await entries()).toEqual(['clnt_b', 'clnt_b.json', 'clnt_kept']);
+    await next.removeProcessFolder(b);
+    expect(await entries()).toEqual(['clnt_kept']);
+  });
+
   it('removes broken records with a warning, still ends their processes, and touches nothing else', async () => {
     const { telemetry, warnings } = recording();
     const host = await open(telemetry);
