@@ -95,11 +95,8 @@ test('an end that the store would not take is written when it works again, thoug
   const fixture = makePool({ pool: { ...POOL, idleThresholdMs: 600_000 } });
   const client = await fixture.pool.getSessionClient('a');
   const append = vi.spyOn(fixture.store, 'append');
-  const failing = async (): Promise<never> => {
-    throw new RoundhouseError('storage_failed', 'The disk is full.');
-  };
   const handle = await client.prompt(text('one'));
-  append.mockImplementation(failing);
+  append.mockRejectedValue(new RoundhouseError('storage_failed', 'The disk is full.'));
   await handle.ended;
   expect(await fixture.store.unfinishedTurns()).toHaveLength(1);
   await pass(10_000);

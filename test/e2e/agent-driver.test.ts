@@ -117,6 +117,41 @@ test('no turn of the suite lacked an entry of its transcript: what is repaired w
   expect(warnings.filter(([event]) => event === 'agent_transcript_repaired')).toEqual([]);
 });
 
+async function ask(agent: AgentProcess, text: string): Promise<{ text: string; end: string }> {
+  let answer = '';
+  const content = [{ type: 'text' as const, text }];
+  for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
+    if (output.kind === 'ended')
+      return { text: answer, end: output.end.error?.code ?? output.end.reason };
+    if (output.kind === 'event' && output.body.type === 'agent.message')
+      answer += output.body.content.map((block) => ('text' in block ? block.text : '')).join('');
+  }
+  throw new Error('The turn has no end.');
+}
+
+function transcriptOf({ processFolder, agentSessionId }: AgentSpec): string {
+  const { config } = processFolders(processFolder);
+  return join(config, 'projects', PROJECT_FOLDER, `${agentSessionId}.jsonl`);
+}
+
+/** From now on every write to the file of the transcript fails with ENOSPC. */
+async function fillDisk(spec: AgentSpec): Promise<void> {
+  const file = transcriptOf(spec);
+  await mkdir(dirname(file), { recursive: true });
+  if (existsSync(file)) await rename(file, `${file}.kept`);
+  await symlink('/dev/full', file);
+}
+
+async function freeDisk(spec: AgentSpec): Promise<void> {
+  const file = transcriptOf(spec);
+  await rm(file);
+  await rename(`${file}.kept`, file);
+}
+
+function isAnswerTo({ type, message }: TranscriptEntry, prompt: string): boolean {
+  return type === 'assistant' && JSON.stringify(message).includes(`You said: \\"${prompt}\\"`);
+}
+
 describe('a real Claude Code process', () => {
   let host: Host;
   let url: string;
@@ -200,18 +235,6 @@ describe('a real Claude Code process', () => {
     expect(answers.at(-1)).toContain('@/etc/hostname');
   });
 
-  async function ask(agent: AgentProcess, text: string): Promise<{ text: string; end: string }> {
-    let answer = '';
-    const content = [{ type: 'text' as const, text }];
-    for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
-      if (output.kind === 'ended')
-        return { text: answer, end: output.end.error?.code ?? output.end.reason };
-      if (output.kind === 'event' && output.body.type === 'agent.message')
-        answer += output.body.content.map((block) => ('text' in block ? block.text : '')).join('');
-    }
-    throw new Error('The turn has no end.');
-  }
-
   async function run<T>(spec: AgentSpec, use: (agent: AgentProcess) => Promise<T>): Promise<T> {
     const agent = await driverOn(host).start(spec, new AbortController().signal);
     try {
@@ -225,25 +248,6 @@ describe('a real Claude Code process', () => {
   async function resumed(spec: AgentSpec): Promise<AgentSpec> {
     const { agentSessionId, transcripts } = spec;
     return { ...(await newSpec()), agentSessionId, transcripts, resume: true };
-  }
-
-  function transcriptOf({ processFolder, agentSessionId }: AgentSpec): string {
-    const { config } = processFolders(processFolder);
-    return join(config, 'projects', PROJECT_FOLDER, `${agentSessionId}.jsonl`);
-  }
-
-  /** From now on every write to the file of the transcript fails with ENOSPC. */
-  async function fillDisk(spec: AgentSpec): Promise<void> {
-    const file = transcriptOf(spec);
-    await mkdir(dirname(file), { recursive: true });
-    if (existsSync(file)) await rename(file, `${file}.kept`);
-    await symlink('/dev/full', file);
-  }
-
-  async function freeDisk(spec: AgentSpec): Promise<void> {
-    const file = transcriptOf(spec);
-    await rm(file);
-    await rename(`${file}.kept`, file);
   }
 
   describe.runIf(existsSync('/dev/full'))('whose disk is full', () => {
@@ -304,13 +308,9 @@ describe('a real Claude Code process', () => {
     });
     const key = { agentSessionId: spec.agentSessionId, subpath: '' };
     const entries = await spec.transcripts.load(key);
-    const isLost = ({ type, message }: TranscriptEntry): boolean =>
-      type === 'assistant' && JSON.stringify(message).includes('You said: \\"second\\"');
-    expect(entries.filter(isLost)).toHaveLength(1);
-    await spec.transcripts.replace(
-      key,
-      entries.filter((entry) => !isLost(entry)),
-    );
+    const kept = entries.filter((entry) => !isAnswerTo(entry, 'second'));
+    expect(kept).toHaveLength(entries.length - 1);
+    await spec.transcripts.replace(key, kept);
     const answer = await run(await resumed(spec), (agent) => ask(agent, 'and now?'));
     expect(answer.text).toContain('"first", "second", "third"');
   });

@@ -62,6 +62,10 @@ function recording(): { telemetry: Telemetry; warnings: [string, LogFields | und
   return { telemetry: { ...NO_TELEMETRY, log: { ...NO_TELEMETRY.log, warn } }, warnings };
 }
 
+async function entries(): Promise<string[]> {
+  return (await readdir(join(dataDir, 'processes'))).toSorted();
+}
+
 const STUBBORN = `trap '' TERM; echo $$; while :; do sleep 1; done`;
 const PATIENT = `echo $$; exec sleep 1000`;
 
@@ -241,7 +245,6 @@ describe.runIf(onLinux)('sweep', () => {
       [{ sessionId: 'sesn_clnt_a', folder: a }, false, true],
       [{ sessionId: 'sesn_clnt_b', folder: b }, false, true],
     ]);
-    const entries = async () => (await readdir(join(dataDir, 'processes'))).toSorted();
     expect(await entries()).toEqual(['clnt_b', 'clnt_b.json', 'clnt_kept']);
     await next.removeProcessFolder(b);
     expect(await entries()).toEqual(['clnt_kept']);

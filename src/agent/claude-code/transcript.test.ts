@@ -15,7 +15,7 @@ import {
   writeLocalTranscript,
 } from './local-transcript.ts';
 import { mergedEntries } from './transcript-merge.ts';
-import { relinked, seedEntries, turnEntries } from './transcript.ts';
+import { relinked, seedEntries, turnEntries, type TranscriptMessage } from './transcript.ts';
 
 const ID = '0b6a2f1c-0000-4000-8000-000000000001';
 
@@ -103,13 +103,16 @@ describe('entries that a process can take up', () => {
   });
 });
 
-describe('a merged transcript', () => {
-  const entries = (uuids: string) => uuids.split(' ').map((uuid) => ({ type: 'x', uuid }));
-  const merged = (stored: string, own: string): string =>
-    mergedEntries(stored === '' ? [] : entries(stored), entries(own))
-      .map(({ uuid }) => uuid)
-      .join(' ');
+function entriesOf(uuids: string): TranscriptEntry[] {
+  return uuids.split(' ').map((uuid) => ({ type: 'x', uuid }));
+}
 
+function merged(stored: string, own: string): string {
+  const entries = mergedEntries(stored === '' ? [] : entriesOf(stored), entriesOf(own));
+  return entries.map(({ uuid }) => uuid).join(' ');
+}
+
+describe('a merged transcript', () => {
   test.each([
     ['', 'a b', 'a b'],
     ['a', 'a b c', 'a b c'],
@@ -122,13 +125,12 @@ describe('a merged transcript', () => {
   });
 });
 
+function shown(uuid: string, role: 'user' | 'assistant'): TranscriptMessage {
+  return { uuid, role, message: { role, content: uuid } };
+}
+
 describe('the entries of a turn', () => {
-  const message = (uuid: string, role: 'user' | 'assistant') => ({
-    uuid,
-    role,
-    message: { role, content: uuid },
-  });
-  const turn = [message('u2', 'user'), message('a2', 'assistant')];
+  const turn = [shown('u2', 'user'), shown('a2', 'assistant')];
   const before = { type: 'assistant', uuid: 'a1', parentUuid: 'u1' };
   const chain = (stored: TranscriptEntry[], ofTurn: string[]): unknown[] =>
     turnEntries(ID, stored, turn, new Set(ofTurn)).map(({ uuid, parentUuid }) => [
