@@ -13,6 +13,8 @@ export class TurnTranscript {
   readonly #agentSessionId: string;
   readonly #mirror: TranscriptMirror;
   #messages: TranscriptMessage[] = [];
+  /** Of the turn before, whose entries may still be handed on. */
+  #earlier: ReadonlySet<string> = new Set();
 
   constructor(agentSessionId: string, mirror: TranscriptMirror) {
     this.#agentSessionId = agentSessionId;
@@ -22,6 +24,7 @@ export class TurnTranscript {
   /** A prompt goes to the process. */
   begin({ uuid, message }: SDKUserMessage): void {
     this.#mirror.beginTurn();
+    this.#earlier = new Set(this.#messages.map((earlier) => earlier.uuid));
     this.#messages = uuid === undefined ? [] : [{ uuid, role: 'user', message }];
   }
 
@@ -42,7 +45,9 @@ export class TurnTranscript {
   /** Writes what is lacking, as far as it was shown; returns the number of entries. `storage_failed`. */
   complete(): Promise<number> {
     const messages = this.#messages;
-    const ofTurn = new Set(this.#mirror.uuidsOfTurn);
+    const ofTurn = new Set(
+      [...this.#mirror.uuidsOfTurn].filter((uuid) => !this.#earlier.has(uuid)),
+    );
     return this.#mirror.complete((stored) =>
       turnEntries(this.#agentSessionId, stored, messages, ofTurn),
     );
