@@ -179,18 +179,18 @@ async function refuseWrites({ world, random }: FaultContext): Promise<boolean> {
 async function slowDisk({ world, random }: FaultContext): Promise<boolean> {
   const slowDiskMs = random.int(50, 1_500);
   const forMs = random.int(1_000, 6_000);
-  world.suffer({ slowDiskMs });
+  await world.suffer({ slowDiskMs });
   await sleep(forMs, undefined, { keepAlive: true });
-  world.suffer({ slowDiskMs: 0 });
+  await world.suffer({ slowDiskMs: 0 });
   return true;
 }
 
 /** Somebody sets the machine's clock, forwards or back by up to some hours, or right again. It stays so. */
-function jumpClock({ world, random }: FaultContext): boolean {
+async function jumpClock({ world, random }: FaultContext): Promise<boolean> {
   const farMs = random.int(30_000, MAX_CLOCK_JUMP_MS);
   const right = random.chance(0.25);
   const back = random.chance(0.5);
-  world.suffer({ clockOffsetMs: right ? 0 : back ? -farMs : farMs });
+  await world.suffer({ clockOffsetMs: right ? 0 : back ? -farMs : farMs });
   return true;
 }
 

@@ -35,8 +35,8 @@ export type Logs = ReadonlyMap<string, readonly LogRecord[]>;
  */
 export async function finish(parts: FinishParts): Promise<Logs> {
   const { world, ledger } = parts;
-  world.suffer({ slowDiskMs: 0 });
   await world.untilUp();
+  await world.suffer({ slowDiskMs: 0 });
   await untilQuiet(parts);
   await farewell(parts);
   const retired = [...ledger.sessions.values()].filter((session) => session.retired);

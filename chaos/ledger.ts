@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { monotonicMs, wallClockIso, wallClockMs } from '../src/time/clock.ts';
 
-/** How long the server may take to be told that its clock is another one. */
+/** What a moment was may be written down a little later. */
 const CLOCK_SLACK_MS = 2_000;
 
 /** What a client made of a prompt: `unknown` when its connection broke before there was a status. */
@@ -85,9 +85,9 @@ export class Ledger {
   readonly skipped = new Map<string, string>();
   /** What happened and is no violation, but worth a line: `readers cut`, for example. */
   readonly notes = new Map<string, number>();
-  /** How far the server's wall clock was off, from which moment of ours on. */
-  readonly #clocks: { readonly sinceMs: number; readonly offsetMs: number }[] = [
-    { sinceMs: 0, offsetMs: 0 },
+  /** How far the server's wall clock was off, and between which moments of ours. */
+  readonly #clocks: { readonly sinceMs: number; readonly offsetMs: number; untilMs: number }[] = [
+    { sinceMs: 0, offsetMs: 0, untilMs: Infinity },
   ];
   readonly #onViolation: (violation: Violation) => void;
   readonly #beganMs = monotonicMs();
@@ -142,10 +142,14 @@ export class Ledger {
     this.notes.set(what, Math.max(this.notes.get(what) ?? 0, Math.round(ms)));
   }
 
-  /** The server's wall clock is off by so much from now on. */
-  noteClock(offsetMs: number): void {
-    if (this.#clocks.at(-1)?.offsetMs !== offsetMs)
-      this.#clocks.push({ sinceMs: wallClockMs(), offsetMs });
+  /** The server is told that its wall clock is off by so much. To be called when it is so: until then the old one counts too. */
+  noteClock(offsetMs: number): () => void {
+    const old = this.#clocks.at(-1);
+    if (old === undefined || old.offsetMs === offsetMs) return () => {};
+    this.#clocks.push({ sinceMs: wallClockMs(), offsetMs, untilMs: Infinity });
+    return () => {
+      old.untilMs = wallClockMs();
+    };
   }
 
   /**
@@ -153,12 +157,9 @@ export class Ledger {
    * clock that is put back shows a time twice, the last one: then what came later is not blamed.
    */
   momentOf(serverMs: number): number {
-    const moments = this.#clocks.flatMap(({ sinceMs, offsetMs }, index) => {
+    const moments = this.#clocks.flatMap(({ sinceMs, offsetMs, untilMs }) => {
       const moment = serverMs - offsetMs;
-      const untilMs = this.#clocks[index + 1]?.sinceMs ?? Infinity;
-      return moment >= sinceMs - CLOCK_SLACK_MS && moment <= untilMs + CLOCK_SLACK_MS
-        ? [moment]
-        : [];
+      return moment >= sinceMs && moment <= untilMs + CLOCK_SLACK_MS ? [moment] : [];
     });
     return Math.max(...moments);
   }

@@ -29,6 +29,8 @@ function install(): void {
   slowFiles();
   process.on('message', (message) => {
     faults = faultsOf(message);
+    // From here on, whatever held the server up before.
+    process.send?.('suffering', () => {});
   });
   // It must not keep the server from ending.
   process.channel?.unref();

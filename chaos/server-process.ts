@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -97,10 +98,12 @@ export class ServerProcess {
     throw new Error(`The server did not listen within ${START_LIMIT_MS} ms:\n${tail.join('\n')}`);
   }
 
-  /** Changes what is wrong with its machine. Nothing happens when it is gone. */
-  suffer(faults: ServerFaults): void {
-    // It may end at this moment; its end is told elsewhere.
-    if (this.#child.connected) this.#child.send(faults, () => {});
+  /** Changes what is wrong with its machine. Settles when it is so, or the server is gone. One at a time. */
+  async suffer(faults: ServerFaults): Promise<void> {
+    if (!this.#child.connected) return;
+    const taken = once(this.#child, 'message');
+    this.#child.send(faults, () => {});
+    await Promise.race([taken, this.exited]);
   }
 
   /** Nothing happens when it is gone. */

@@ -164,11 +164,12 @@ export class World {
     this.#server?.signal(signal);
   }
 
-  /** Changes what is wrong with the server's machine; it stays so over restarts. */
-  suffer(faults: Partial<ServerFaults>): void {
+  /** Changes what is wrong with the server's machine; it stays so over restarts. One at a time. */
+  async suffer(faults: Partial<ServerFaults>): Promise<void> {
     this.#faults = { ...this.#faults, ...faults };
-    this.#options.ledger.noteClock(this.#faults.clockOffsetMs);
-    this.#server?.suffer(this.#faults);
+    const isSo = this.#options.ledger.noteClock(this.#faults.clockOffsetMs);
+    await this.#server?.suffer(this.#faults);
+    isSo();
   }
 
   /** Ends the server by signals and waits for its end; a violation when it takes too long. */

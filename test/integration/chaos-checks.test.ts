@@ -338,12 +338,17 @@ describe('the clock of the server', () => {
     const ledger = new Ledger(() => {});
     expect(ledger.momentOf(1_000_000)).toBe(1_000_000);
     vi.setSystemTime(1_100_000);
-    ledger.noteClock(-60_000);
+    const isSo = ledger.noteClock(-60_000);
+    vi.setSystemTime(1_110_000);
+    isSo();
     expect(ledger.momentOf(1_140_000)).toBe(1_200_000);
     // Shown twice: before the jump, and again a minute later.
     expect(ledger.momentOf(1_090_000)).toBe(1_150_000);
     vi.setSystemTime(1_200_000);
-    ledger.noteClock(3_600_000);
+    const isRight = ledger.noteClock(3_600_000);
+    // The server is held up, and has not heard of it for long.
+    expect(ledger.momentOf(1_240_000)).toBe(1_300_000);
+    isRight();
     expect(ledger.momentOf(1_250_000 + 3_600_000)).toBe(1_250_000);
     expect(ledger.momentOf(1_050_000)).toBe(1_110_000);
   });
