@@ -1,3 +1,4 @@
+import { BrokenSessions } from './broken-sessions.ts';
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
@@ -87,6 +88,7 @@ export class SessionPool {
   readonly #places: Places;
   readonly #residents: Residents;
   readonly #quota: SessionQuota;
+  readonly #broken: BrokenSessions;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -123,9 +125,11 @@ export class SessionPool {
       store: parts.store,
       maxSessionsOf: (tenant) => this.#tenants.maxSessionsOf(tenant),
     });
+    this.#broken = new BrokenSessions(telemetry);
     this.#residents = new Residents({
       ...parts,
       quota: this.#quota,
+      mend: (sessionId) => this.#broken.mend(sessionId),
       places: this.#places,
       takeSpare: (agent, workspace) => this.#processes.takeSpare(agent, workspace),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
@@ -288,6 +292,10 @@ export class SessionPool {
    * none.
    */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
+    if (this.#broken.size > 0) {
+      const row = await this.#parts.store.findSession(tenant, name);
+      if (row !== undefined) this.#broken.forget(row.id);
+    }
     for (;;) {
       const client = await this.#residents.find(tenant, name);
       if (client === undefined) return false;
@@ -361,7 +369,12 @@ export class SessionPool {
 
   #recoveryParts(): RecoveryParts {
     const sessionsAtOnce = Math.max(1, Math.floor(this.#parts.options.maxProcesses / 2));
-    return { ...this.#parts, residents: this.#residents, sessionsAtOnce };
+    return {
+      ...this.#parts,
+      broken: this.#broken,
+      residents: this.#residents,
+      sessionsAtOnce,
+    };
   }
 
   async #shutDown(drainMs: number): Promise<void> {

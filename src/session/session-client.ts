@@ -408,6 +408,11 @@ export class SessionClient {
     if (this.#runningTurn === undefined) await this.#link.release(reason);
   }
 
+  /** Writes what the store would not take before, the end of a turn say, if it takes it now. Never rejects. */
+  settle(): Promise<void> {
+    return this.#journal.settle();
+  }
+
   /** Refuses prompts from now on. Those that wait stay in the store for the next host; their readers get the error. */
   refusePrompts(error: RoundhouseError): void {
     this.#refusal ??= error;

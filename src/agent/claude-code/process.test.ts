@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 
 import type { AgentOutput } from '../../contracts/agent-driver.ts';
-import type { TranscriptStore } from '../../contracts/transcripts.ts';
+import type { TranscriptEntry, TranscriptStore } from '../../contracts/transcripts.ts';
 import type { ChildExit } from './spawn.ts';
 import { NO_TELEMETRY } from '../../telemetry/telemetry.ts';
 import { drained, recordedTurn } from './fixtures/recorded.ts';
@@ -35,7 +35,11 @@ class Puppet {
   onContextCount: () => Promise<void> = () => Promise.resolve();
 
   /** With `claim` it is one that was started without a folder. */
-  constructor(model?: string, claim?: (workspace: string) => Promise<void>) {
+  constructor(
+    model?: string,
+    transcripts: TranscriptStore = EMPTY_STORE,
+    claim?: (workspace: string) => Promise<void>,
+  ) {
     const channel = new PromptChannel();
     this.#written = channel[Symbol.asyncIterator]();
     this.process = new ClaudeCodeProcess({
@@ -47,7 +51,7 @@ class Puppet {
         ...(claim === undefined && { workspace: '/workspace' }),
         processFolder: '/nonexistent/clnt_1',
         options: model === undefined ? {} : { model },
-        transcripts: EMPTY_STORE,
+        transcripts,
         answerer: {
           decide: () => Promise.resolve({ behavior: 'deny', message: 'no' }),
           callTool: () => Promise.resolve({ content: [], isError: true }),
@@ -86,7 +90,7 @@ class Puppet {
       },
       ...(claim !== undefined && { claim }),
       channel,
-      mirror: new TranscriptMirror('x', EMPTY_STORE, NO_TELEMETRY.log),
+      mirror: new TranscriptMirror('x', transcripts, NO_TELEMETRY.log),
       redact: (text) => text,
       log: NO_TELEMETRY.log,
     });
@@ -269,6 +273,45 @@ describe('a Claude Code process', () => {
     expect(await puppet.process.exited).toMatchObject({ signal: 'SIGKILL' });
   });
 
+  test('writes what it showed and did not hand on before its turn ends, whatever it says meanwhile', async () => {
+    const appended: TranscriptEntry[] = [];
+    const loaded = Promise.withResolvers<TranscriptEntry[]>();
+    const puppet = new Puppet(undefined, {
+      ...EMPTY_STORE,
+      load: () => loaded.promise,
+      append: async (_key, entries) => void appended.push(...entries),
+    });
+    const { promptId, outputs } = await puppet.prompt();
+    const reading = drained(outputs);
+    puppet.answer(promptId);
+    // Without a report before it that would be a failure.
+    const completed = { type: 'command_lifecycle', command_uuid: promptId, state: 'completed' };
+    puppet.say(JSON.parse(JSON.stringify(completed)));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(appended).toEqual([]);
+    loaded.resolve([]);
+    expect((await reading).at(-1)).toMatchObject({ kind: 'ended', end: { reason: 'completed' } });
+    expect(appended.map(({ type, parentUuid }) => [type, parentUuid])).toEqual([
+      ['user', null],
+      ['assistant', promptId],
+    ]);
+    expect(appended[0]?.uuid).toBe(promptId);
+  });
+
+  test('fails a turn that neither it nor the store could keep, and takes the next prompt', async () => {
+    const puppet = new Puppet(undefined, {
+      ...EMPTY_STORE,
+      load: () => Promise.reject(new Error('no disk')),
+    });
+    const { promptId, outputs } = await puppet.prompt();
+    puppet.answer(promptId);
+    expect((await drained(outputs)).at(-1)).toMatchObject({
+      end: { reason: 'failed', error: { code: 'storage_failed' } },
+      processUsable: true,
+    });
+    await puppet.prompt();
+  });
+
   test('tells the next turn that the transcript is stale when none was running', async () => {
     const puppet = new Puppet();
     puppet.say(mirrorError());
@@ -293,7 +336,7 @@ describe('a process that waits for its folder', () => {
 
   test('and is closed just as it takes it, does not come to life again', async () => {
     const taken = Promise.withResolvers<void>();
-    const { process } = new Puppet(undefined, () => taken.promise);
+    const { process } = new Puppet(undefined, EMPTY_STORE, () => taken.promise);
     const bound = process.bind({ workspace: '/named' }, NEVER);
     const closed = process.close();
     taken.resolve();
@@ -303,7 +346,7 @@ describe('a process that waits for its folder', () => {
   });
 
   test('has nothing to load ahead before it has taken it', async () => {
-    const puppet = new Puppet(undefined, () => Promise.resolve());
+    const puppet = new Puppet(undefined, EMPTY_STORE, () => Promise.resolve());
     await puppet.process.warmUp();
     expect(puppet.contextCounts).toEqual([]);
     await puppet.process.bind({ workspace: '/named' }, NEVER);
@@ -313,7 +356,7 @@ describe('a process that waits for its folder', () => {
 
   test('and refuses it, tells why', async () => {
     const refused = Promise.reject(new Error('cwd_not_found: it is not there'));
-    const puppet = new Puppet(undefined, () => refused);
+    const puppet = new Puppet(undefined, EMPTY_STORE, () => refused);
     await expect(puppet.process.bind({ workspace: '/named' }, NEVER)).rejects.toMatchObject({
       code: 'session_connection_failed',
       message: expect.stringMatching(/\/named.*cwd_not_found/),
