@@ -12,6 +12,8 @@ export interface SessionRequest {
   tenant?: string;
   /** Laid over the session's options; what is left out is inherited. */
   agent?: AgentOptions;
+  /** Laid over the session's limits. */
+  limits?: Partial<TurnLimits>;
   /** `one_shot` sessions go away with everything at the end. Default `named`. */
   kind?: 'named' | 'one_shot';
   /** What was said before, for a session that is new. */
@@ -50,6 +52,7 @@ export interface SessionInfo {
   readonly status: SessionStatus;
   readonly clientId: string | null;
   readonly model: string | null;
+  readonly limits: Partial<TurnLimits>;
   readonly turnCount: number;
   readonly usage: Usage;
   readonly createdAt: string;

@@ -8,8 +8,6 @@ import { unlessAborted } from '../time/deadline.ts';
 export interface HandoverParts {
   readonly sessionTtlMs: number;
   readonly connectionRecovery: boolean;
-  /** How long an interrupt may take. */
-  readonly interruptMs: number;
   /** Takes the process of a session at rest. */
   readonly take: (client: SessionClient, reason: TakeReason) => Promise<void>;
   readonly telemetry: Telemetry;
@@ -68,7 +66,7 @@ export class Handover {
     const { log } = this.#parts.telemetry;
     const { name: sessionId, clientId } = client;
     log.warn('session_pool_interrupting_session', { sessionId, clientId });
-    if (await client.waitForInterrupt(this.#parts.interruptMs, signal)) {
+    if (await client.waitForInterrupt(client.limits.interruptMs, signal)) {
       log.debug('session_pool_interrupt_completed', { sessionId, clientId });
       client.renewClientId();
     } else {

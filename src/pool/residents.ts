@@ -15,6 +15,7 @@ export interface NewSessionRequest {
   readonly name: string;
   readonly kind: SessionRow['kind'];
   readonly options: AgentOptions;
+  readonly limits: SessionRow['limits'];
   readonly history: readonly SeedMessage[];
 }
 
@@ -208,12 +209,12 @@ export class Residents {
   }
 
   #insert(
-    { tenant, name, kind, options }: NewSessionRequest,
+    { tenant, name, kind, options, limits }: NewSessionRequest,
     ids: Pick<SessionRow, 'id' | 'agentSessionId' | 'workspace'>,
   ): Promise<SessionRow> {
     const { store, owner } = this.#parts;
     const createdAt = wallClockIso();
-    return store.createSession({ ...ids, tenant, name, kind, options, owner, createdAt });
+    return store.createSession({ ...ids, tenant, name, kind, options, limits, owner, createdAt });
   }
 }
 

@@ -20,6 +20,7 @@ import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
+import { checkedLimits, type TurnLimits } from '../session/limits.ts';
 import { SessionClient } from '../session/session-client.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { withinDeadline } from '../time/deadline.ts';
@@ -49,6 +50,8 @@ export interface SessionRequest {
   readonly tenant?: string;
   /** Laid over the session's options: omitted means inherit, equal means nothing happens. */
   readonly agent?: AgentOptions;
+  /** Laid over the session's limits, within the bounds of `pool.limits`; they stay with it. A turn may have its own on top. */
+  readonly limits?: Partial<TurnLimits>;
   /** For a new session. Default `named`. */
   readonly kind?: SessionRow['kind'];
   /**
@@ -96,7 +99,6 @@ export class SessionPool {
     this.#handover = new Handover({
       sessionTtlMs,
       connectionRecovery,
-      interruptMs: options.limits.interruptMs,
       take: (client, reason) => this.#processes.take(client, reason),
       telemetry,
     });
@@ -154,7 +156,7 @@ export class SessionPool {
    * process is connected or a turn is under way; it waits on this session's own affairs only. A busy, healthy session is
    * returned at once: queueing, or refusing, is `prompt`'s.
    *
-   * Rejects with `pool_disabled`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
+   * Rejects with `pool_disabled`, `invalid_request`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
    * `agent_unavailable`, `storage_failed`, or the signal's reason.
    */
   async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
@@ -386,11 +388,12 @@ export class SessionPool {
 
   /** The session, ready for a prompt. One that leaves memory while it is being made ready is asked for again. */
   async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
+    const limits = checkedLimits(request.limits);
     for (;;) {
       const resident = this.#residents.get(tenant, name);
-      const client = resident ?? (await this.#admit(tenant, name, request));
+      const client = resident ?? (await this.#admit(tenant, name, { ...request, limits }));
       try {
-        await client.setOptions(request.agent);
+        await client.change({ agent: request.agent, limits });
         client.priority = request.priority ?? 0;
         if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
         await this.#handover.connect(client, request.signal);
@@ -405,9 +408,9 @@ export class SessionPool {
   /** S3, S16: a session that is not in memory gets a place there, and is made if nobody knows it. */
   async #admit(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
     this.#parts.telemetry.log.debug('session_pool_creating_new_session', { sessionId: name });
-    const { kind = 'named', agent = {}, history = [] } = request;
+    const { kind = 'named', agent = {}, limits = {}, history = [] } = request;
     return this.#residents.findOrCreate(
-      { tenant, name, kind, options: agent, history },
+      { tenant, name, kind, options: agent, limits, history },
       request.signal,
     );
   }

@@ -82,6 +82,7 @@ function requestOf(): ConnectRequest {
       name: 'a',
       agentSessionId: 'id',
       options: {},
+      limits: {},
       workspace: '/w',
       kind: 'named',
       staleTranscriptFolder: null,

@@ -2,7 +2,7 @@ import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
 import type { Connection, Connector } from './connector.ts';
 import { ContextUse, type ContextEstimate } from './context-use.ts';
 import { Journal } from './journal.ts';
-import type { TurnLimits } from './limits.ts';
+import { changesNothing, checkedLimits, type TurnLimits } from './limits.ts';
 import { SessionLink, type Attachment } from './link.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import {
@@ -37,6 +37,7 @@ export interface SessionClientParts {
   readonly lastNumber: number;
   readonly store: SessionStore;
   readonly connector: Connector;
+  /** Limits of its turns, where the session has none of its own. */
   readonly limits: TurnLimits;
   readonly maxQueuedTurns: number;
   /** Notes one more turn of the tenant, and gives back how to say that it has ended. Throws when there are too many. */
@@ -63,7 +64,7 @@ export interface PromptRequest {
   readonly whenUnread?: WhenUnread;
   /** Withdraws the prompt while it has not been delivered. Afterwards use the handle's `interrupt`. */
   readonly signal?: AbortSignal;
-  /** Limits of this turn; the rest is the session's. */
+  /** Limits of this turn, within the bounds of `pool.limits`; the rest is the session's. */
   readonly limits?: Partial<TurnLimits>;
 }
 
@@ -115,7 +116,7 @@ export class SessionClient {
       request: () => ({
         row: this.row,
         options: this.#queue[0]?.agentOptions ?? this.row.options,
-        startMs: parts.limits.startMs,
+        startMs: (this.#queue[0]?.limits ?? this.limits).startMs,
         priority: this.priority,
         transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
       }),
@@ -159,6 +160,11 @@ export class SessionClient {
     return this.#link.attachment?.clientId ?? null;
   }
 
+  /** Limits of its turns: its own, and for the rest the host's. A turn may have its own on top. */
+  get limits(): TurnLimits {
+    return { ...this.#parts.limits, ...this.row.limits };
+  }
+
   /** Whether a turn runs or waits. */
   get busy(): boolean {
     return this.#queue.length > 0 || this.#runningTurn !== undefined;
@@ -193,8 +199,9 @@ export class SessionClient {
    */
   async prompt(content: PromptContent, request: PromptRequest = {}): Promise<StreamHandle> {
     this.#refuseImpossible(content, request);
+    const limits = checkedLimits(request.limits);
     const turnOver = this.#parts.admitTurn?.();
-    const turn = this.#newTurn(content, request);
+    const turn = this.#newTurn(content, { ...request, limits });
     if (turnOver !== undefined) void turn.ended.then(turnOver);
     // From here on the session is busy: it can't be evicted, and later prompts stand behind this one.
     this.#queue.push(turn);
@@ -307,12 +314,20 @@ export class SessionClient {
   }
 
   /**
-   * Lays options over the session's. The next prompt has them: the model on the same process, those that can't change live
-   * in a new process by resume.
+   * Lays options and limits over the session's. The next prompt has them: the model and the limits on the same process,
+   * options that can't change live in a new process by resume.
    */
-  async setOptions(later: AgentOptions | undefined): Promise<void> {
-    const options = mergeOptions(this.row.options, later);
-    if (!sameOptions(options, this.row.options)) await this.#journal.patch({ options });
+  async change(later: {
+    agent?: AgentOptions | undefined;
+    limits: Partial<TurnLimits>;
+  }): Promise<void> {
+    const { options, limits } = this.row;
+    const changed = mergeOptions(options, later.agent);
+    const patch = {
+      ...(!sameOptions(changed, options) && { options: changed }),
+      ...(!changesNothing(limits, later.limits) && { limits: { ...limits, ...later.limits } }),
+    };
+    if (Object.keys(patch).length > 0) await this.#journal.patch(patch);
   }
 
   /** The session is given out again on the same attachment, or after a recovery. */
@@ -437,7 +452,7 @@ export class SessionClient {
       content,
       model: request.model,
       agentOptions: this.row.options,
-      limits: { ...this.#parts.limits, ...request.limits },
+      limits: { ...this.limits, ...request.limits },
       telemetry: this.#parts.telemetry,
       onLimit: (turn, phase) => this.#onLimit(turn, phase),
       ...(recovered !== undefined && { recovered }),

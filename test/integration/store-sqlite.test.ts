@@ -295,7 +295,7 @@ describe('migrations', () => {
     expect(applied()).toEqual(Object.keys(MIGRATIONS));
   });
 
-  it('bring a database with events along, and count what is there', async () => {
+  it('bring a database with events along, count what is there, and give its sessions no limits', async () => {
     const { '0001_sessions': first } = MIGRATIONS;
     if (first === undefined) throw new Error('The first migration is gone.');
     const database = new DatabaseSync(path);
@@ -311,6 +311,7 @@ describe('migrations', () => {
       insert.run(index + 1, turnId, body);
     await db.destroy();
     await withStore(async (store) => {
+      expect((await store.getSession('sesn_1'))?.limits).toEqual({});
       const bytes = Buffer.byteLength(body) + 2;
       expect(await store.trimEvents('sesn_1', { maxBytes: 4 * bytes }, 10)).toMatchObject({
         removed: 0,
@@ -333,7 +334,7 @@ describe('migrations', () => {
     database.close();
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await expect(openSqliteStore({ path })).rejects.toThrow(
-        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0002_retention/,
+        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0004_session_limits/,
       );
     }
     expect(applied()).toEqual([...Object.keys(MIGRATIONS), '0999_future']);

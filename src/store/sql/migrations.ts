@@ -97,4 +97,12 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         ), 0)`.execute(db);
     },
   },
+  '0004_session_limits': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('limits', 'text', (column) => column.notNull().defaultTo('{}'))
+        .execute();
+    },
+  },
 };

@@ -17,6 +17,8 @@ export interface SessionsTable {
   readonly agent_session_id: string;
   /** JSON. */
   readonly options: string;
+  /** JSON. */
+  readonly limits: string;
   readonly workspace: string;
   readonly kind: 'named' | 'one_shot';
   readonly stale_transcript_folder: string | null;
