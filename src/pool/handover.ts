@@ -56,8 +56,10 @@ export class Handover {
       await client.ensureConnected(signal);
     } catch (error) {
       const failure = asRoundhouseError(error);
-      if (failure.code !== 'session_connection_failed') throw error;
-      throw this.#notConnected(client.name, failure.message, failure);
+      if (failure.code === 'session_connection_failed')
+        throw this.#notConnected(client.name, failure.message, failure);
+      if (failure.code === 'agent_unavailable') this.#logNotConnected(client.name, failure.message);
+      throw error;
     }
   }
 
@@ -88,7 +90,7 @@ export class Handover {
   }
 
   #notConnected(sessionId: string, why: string, cause?: RoundhouseError): RoundhouseError {
-    this.#parts.telemetry.log.error('session_pool_connection_failed', { sessionId, error: why });
+    this.#logNotConnected(sessionId, why);
     const prefix = `Failed to establish session connection: ${sessionId}`;
     const message = why.startsWith(prefix) ? why : `${prefix} (${why})`;
     const { retryAfterSeconds } = cause ?? {};
@@ -96,5 +98,9 @@ export class Handover {
       cause,
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     });
+  }
+
+  #logNotConnected(sessionId: string, error: string): void {
+    this.#parts.telemetry.log.error('session_pool_connection_failed', { sessionId, error });
   }
 }

@@ -11,10 +11,11 @@ import { sessionInfo, type SessionInfo } from './session-info.ts';
 import { Slots } from './slots.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
+import { Undelivered } from './undelivered.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
@@ -83,7 +84,7 @@ export class SessionPool {
   #refusal: RoundhouseError | undefined;
   #closing: Promise<void> | undefined;
   readonly #hurry = Promise.withResolvers<void>();
-  #undelivered: readonly UnfinishedTurn[] = [];
+  #undelivered = new Undelivered();
   #recovering: Promise<void> = Promise.resolve();
 
   constructor(parts: SessionPoolParts) {
@@ -140,15 +141,16 @@ export class SessionPool {
    */
   async recover(): Promise<RecoveryResult> {
     const result = await recover(this.#recoveryParts());
-    this.#undelivered = result.prompts;
+    this.#undelivered = new Undelivered(result.prompts);
     return result;
   }
 
-  /** Runs, in the background, the prompts that an earlier host accepted and never delivered. */
+  /**
+   * Runs, in the background, the prompts that an earlier host accepted and never delivered. Those of a session that is asked
+   * for before its turn run then, ahead of what its callers prompt.
+   */
   resumePrompts(): void {
-    const prompts = this.#undelivered;
-    this.#undelivered = [];
-    this.#recovering = runUndelivered(prompts, this.#recoveryParts());
+    this.#recovering = runUndelivered(this.#undelivered, this.#recoveryParts());
   }
 
   /**
@@ -382,6 +384,7 @@ export class SessionPool {
     });
     // It was on its way when the shutdown began.
     if (this.#refusal !== undefined) client.refusePrompts(this.#refusal);
+    this.#undelivered.takeUp(client);
     this.#pokeAfterGrace();
     return client;
   }
