@@ -32,6 +32,8 @@ export interface ProcessStarterParts {
   readonly slots: Slots;
   /** Starts at once: starting costs CPU, so never more than there are cores. */
   readonly starts: Slots;
+  /** Whether a process of these options, which nobody needs any more, is of use to the next one who comes. */
+  readonly isWelcome: (options: AgentOptions) => boolean;
   /** Told of processes that die by themselves; it slows starts down when they are too many. */
   readonly deaths: DeathWatch;
   readonly attempts: number;
@@ -47,6 +49,8 @@ interface Launch {
   readonly workspace: string;
   readonly options: AgentOptions;
   readonly resume: boolean;
+  /** What the agent is, where the process begins a conversation. */
+  readonly generation?: string;
   readonly ahead?: boolean;
 }
 
@@ -67,7 +71,7 @@ export class ProcessStarter implements Connector {
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
     const slot = await this.#parts.slots.acquire({
-      signal,
+      signal: AbortSignal.any([signal, request.unneeded]),
       tenant: request.row.tenant,
       priority: request.priority,
     });
@@ -114,7 +118,15 @@ export class ProcessStarter implements Connector {
       const workspace = await host.createWorkspace(sessionId);
       try {
         const connection = await this.#launch(
-          { sessionId, agentSessionId, workspace, options, resume: false, ahead: true },
+          {
+            sessionId,
+            agentSessionId,
+            workspace,
+            options,
+            resume: false,
+            generation,
+            ahead: true,
+          },
           new AbortController().signal,
         );
         void connection.process.exited.then(() => slot.release());
@@ -131,17 +143,18 @@ export class ProcessStarter implements Connector {
   }
 
   async #startWithin(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const given = AbortSignal.any([signal, request.unneeded]);
     await this.#rescue(request);
     // The start itself needs time too.
-    await this.#parts.deaths.waitToStart(signal, request.startMs / 2);
+    await this.#parts.deaths.waitToStart(given, request.startMs / 2);
     for (let attempt = 1; ; attempt += 1) {
-      signal.throwIfAborted();
-      const start = await this.#parts.starts.acquire({ signal });
+      given.throwIfAborted();
+      const start = await this.#parts.starts.acquire({ signal: given });
       const lapse = after(START_COUNTS_MS, () => start.release());
       try {
         return await this.#start(request, signal);
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
+        if (given.aborted) throw given.reason;
         const failed = asRoundhouseError(error, 'session_connection_failed');
         this.#parts.telemetry.log.warn('session_start_failed', {
           sessionId: request.row.name,
@@ -157,16 +170,36 @@ export class ProcessStarter implements Connector {
         start.release();
       }
       const pauseMs = RETRY_FIRST_MS * 2 ** (attempt - 1);
-      await sleep(pauseMs * (1 + Math.random() / 2), signal, { keepAlive: true });
+      await sleep(pauseMs * (1 + Math.random() / 2), given, { keepAlive: true });
     }
   }
 
   async #start(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const { driver, store } = this.#parts;
     const { row, options } = request;
-    const { agentSessionId, workspace } = row;
-    const subpaths = await this.#parts.store.transcripts.listSubpaths(agentSessionId);
-    const resume = subpaths.includes('');
-    return this.#launch({ sessionId: row.id, agentSessionId, workspace, options, resume }, signal);
+    const { id: sessionId, agentSessionId, workspace } = row;
+    const launch = { sessionId, agentSessionId, workspace, options };
+    const subpaths = await store.transcripts.listSubpaths(agentSessionId);
+    if (subpaths.includes('')) {
+      const given = AbortSignal.any([signal, request.unneeded]);
+      return this.#launch({ ...launch, resume: true }, given);
+    }
+    const generation = await driver.generation();
+    return this.#launch(
+      { ...launch, resume: false, generation },
+      AbortSignal.any([signal, this.#useless(request)]),
+    );
+  }
+
+  /** Aborts when nobody needs the process of a new conversation, nor would anybody who comes later. */
+  #useless({ options, unneeded }: ConnectRequest): AbortSignal {
+    const useless = new AbortController();
+    const look = (): void => {
+      if (!this.#parts.isWelcome(options)) useless.abort(unneeded.reason);
+    };
+    if (unneeded.aborted) look();
+    else unneeded.addEventListener('abort', look, { once: true });
+    return useless.signal;
   }
 
   async #launch(launch: Launch, signal: AbortSignal): Promise<Connection> {
@@ -203,7 +236,8 @@ export class ProcessStarter implements Connector {
     telemetry.metrics.observe('roundhouse_start_seconds', seconds, { kind });
     this.#owned += 1;
     void this.#followToEnd(process, launch.sessionId, processFolder);
-    return { clientId, process, processFolder };
+    const { generation } = launch;
+    return { clientId, process, processFolder, ...(generation !== undefined && { generation }) };
   }
 
   async #followToEnd(process: AgentProcess, id: string, processFolder: string): Promise<void> {

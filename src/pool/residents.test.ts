@@ -134,3 +134,38 @@ test('sessions of two tenants with one name are two sessions', async () => {
   expect(await fixture.pool.deleteSession('mine', 'a')).toBe(true);
   expect(theirs.status).toBe('idle');
 });
+
+test('a session that is not in memory is deleted where memory is full, without a place', async () => {
+  const fixture = makePool({
+    pool: { maxSessions: 1 },
+    driver: { script: scriptOf({ long: HANGS }) },
+  });
+  await sleeping(fixture, 'a');
+  await (await fixture.pool.getSessionClient('busy')).prompt(text('long'));
+  expect(await fixture.pool.deleteSession('default', 'a')).toBe(true);
+  expect(await fixture.store.findSession('default', 'a')).toBeUndefined();
+  expect(fixture.host.workspaces.size).toBe(1);
+  expect(await fixture.pool.deleteSession('default', 'a')).toBe(false);
+});
+
+test('who asks for a session that is being deleted outside memory gets a new one, or is told that there is none', async () => {
+  const fixture = makePool();
+  await sleeping(fixture, 'a');
+  const remove = fixture.store.deleteSession.bind(fixture.store);
+  vi.spyOn(fixture.store, 'deleteSession').mockImplementation(async (id) => {
+    await sleep(100);
+    await remove(id);
+  });
+  const deleted = [0, 1].map(() => fixture.pool.deleteSession('default', 'a'));
+  await pass(50);
+  const following = fixture.pool
+    .followEvents('default', 'a', { after: 0 })
+    .catch((error: unknown) => error);
+  const asked = ask(fixture, 'a', 'two');
+  await pass(200);
+  expect(await Promise.all(deleted)).toEqual([true, false]);
+  expect(await asked).toBe('You said: two. Before: nothing.');
+  await following;
+  expect(fixture.driver.alive).toHaveLength(1);
+  expect(fixture.host.workspaces.size).toBe(1);
+});

@@ -5,6 +5,7 @@ import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
+import { RoundhouseError } from '../errors.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import { unlessAborted } from '../time/deadline.ts';
 import { wallClockIso } from '../time/clock.ts';
@@ -31,9 +32,20 @@ export interface ResidentsParts {
   readonly takeSpare: (options: AgentOptions) => Spare | undefined;
   readonly discardSpare: (spare: Spare) => Promise<void>;
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
+  /** A session has come into memory, and everybody who waited for it had left. */
+  readonly onUnawaited: (client: SessionClient) => void;
 }
 
-/** A session on its way into memory. */
+/** A session on its way into memory, and those who wait for it. */
+interface Arrival {
+  /** Settles with undefined when the session turned out to be unknown. */
+  readonly done: Promise<SessionClient | undefined>;
+  /** Aborted when nobody waits any more: the wait for a place is given up. */
+  readonly abort: AbortController;
+  waiters: number;
+}
+
+/** What an arrival brings in. */
 interface Arriving {
   readonly row: SessionRow;
   /** Set when it is new and a prepared process was there. */
@@ -48,14 +60,13 @@ interface Resident {
 }
 
 /**
- * The sessions in memory, by tenant and name. Bringing one in happens once however many ask for it, and belongs to nobody:
- * a caller who leaves cancels only the wait.
+ * The sessions in memory, by tenant and name. Bringing one in happens once however many ask for it: a caller who leaves
+ * cancels its wait, and the last one frees the place in the queue for a place in memory.
  */
 export class Residents {
   readonly #parts: ResidentsParts;
   readonly #residents = new Map<string, Resident>();
-  /** Settles with undefined when the session turned out to be unknown. */
-  readonly #arrivals = new Map<string, Promise<SessionClient | undefined>>();
+  readonly #arrivals = new Map<string, Arrival>();
 
   constructor(parts: ResidentsParts) {
     this.#parts = parts;
@@ -132,29 +143,81 @@ export class Residents {
     await Promise.allSettled(departures);
   }
 
-  #join(
+  /**
+   * Does `work` with a known session that is not in memory, without a place there. Whoever asks for it meanwhile waits, and
+   * looks again. False when nobody knows the session, undefined when it is in memory.
+   */
+  async whileAbsent(
+    tenant: string,
+    name: string,
+    work: (row: SessionRow) => Promise<boolean>,
+  ): Promise<boolean | undefined> {
+    const key = keyOf(tenant, name);
+    await this.#residents.get(key)?.departure;
+    await this.#arrivals.get(key)?.done.catch(ignoreOthers);
+    if (this.#residents.has(key) || this.#arrivals.has(key)) return undefined;
+    let result = false;
+    await this.#arrival(key, async () => {
+      const row = await this.#parts.store.findSession(tenant, name);
+      if (row !== undefined) result = await work(row);
+      return undefined;
+    }).done;
+    return result;
+  }
+
+  async #join(
     key: string,
     signal: AbortSignal | undefined,
     find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
-    // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
-    const resident = this.#residents.get(key);
-    if (resident !== undefined && resident.departure === undefined)
-      return unlessAborted(Promise.resolve(resident.client), signal);
-    let arrival = this.#arrivals.get(key);
-    if (arrival === undefined) {
-      arrival = this.#arrive(key, find).finally(() => this.#arrivals.delete(key));
-      this.#arrivals.set(key, arrival);
+    for (;;) {
+      signal?.throwIfAborted();
+      // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
+      const resident = this.#residents.get(key);
+      if (resident !== undefined && resident.departure === undefined) return resident.client;
+      const arrival =
+        this.#arrivals.get(key) ??
+        this.#arrival(key, (unawaited) => this.#arrive(key, find, unawaited));
+      arrival.waiters += 1;
+      try {
+        return await unlessAborted(arrival.done, signal);
+      } catch (error) {
+        if (signal?.aborted === true) {
+          if (arrival.waiters === 1) this.#giveUp(arrival);
+          throw error;
+        }
+        // Who joined an arrival that was being given up did not give it up.
+        if (!arrival.abort.signal.aborted) throw error;
+      } finally {
+        arrival.waiters -= 1;
+      }
     }
-    return unlessAborted(arrival, signal);
+  }
+
+  #arrival(
+    key: string,
+    work: (unawaited: AbortSignal) => Promise<SessionClient | undefined>,
+  ): Arrival {
+    const abort = new AbortController();
+    const done = work(abort.signal).finally(() => this.#arrivals.delete(key));
+    const arrival = { done, abort, waiters: 0 };
+    this.#arrivals.set(key, arrival);
+    return arrival;
+  }
+
+  /** Nobody waits any more. What is beyond the wait for a place comes to its end all the same. */
+  #giveUp({ abort, done }: Arrival): void {
+    abort.abort(new RoundhouseError('turn_cancelled', 'Nobody waits for the session any more.'));
+    void done.then((client) => client && this.#parts.onUnawaited(client), ignoreOthers);
   }
 
   async #arrive(
     key: string,
     find: () => Promise<Arriving | undefined>,
+    unawaited: AbortSignal,
   ): Promise<SessionClient | undefined> {
     await this.#residents.get(key)?.departure;
-    const place = await this.#parts.places.acquire();
+    const place = await this.#parts.places.acquire({ signal: unawaited });
     try {
       const arriving = await find();
       if (arriving === undefined) {
@@ -221,3 +284,6 @@ export class Residents {
 function keyOf(tenant: string, name: string): string {
   return `${tenant}\u0000${name}`;
 }
+
+/** Those who wait for it are told. */
+function ignoreOthers(): void {}

@@ -1,6 +1,7 @@
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
+import { Newcomers } from './newcomers.ts';
 import type { PoolOptions } from './options.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
@@ -79,6 +80,7 @@ export class SessionPool {
   readonly #handover: Handover;
   readonly #places: Slots;
   readonly #residents: Residents;
+  readonly #newcomers: Newcomers;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -116,6 +118,11 @@ export class SessionPool {
       takeSpare: (agent) => this.#processes.takeSpare(agent),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
+      onUnawaited: (client) => this.#withdrawIfNobodys(client),
+    });
+    this.#newcomers = new Newcomers({
+      ...parts,
+      reuse: (agent, spare) => this.#processes.reuse(agent, spare),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
@@ -214,8 +221,7 @@ export class SessionPool {
   }
 
   async getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined> {
-    const row =
-      this.#residents.get(tenant, name)?.row ?? (await this.#parts.store.findSession(tenant, name));
+    const row = await this.#findRow(tenant, name);
     return row && this.#info(row);
   }
 
@@ -267,22 +273,19 @@ export class SessionPool {
 
   /** Ends a session for good: what it runs, its process, its data, its workspace. False when there was none. */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
-    for (;;) {
-      const client = await this.#residents.find(tenant, name);
-      if (client === undefined) return false;
-      let deleted = false;
-      await this.#residents.depart(client, async () => {
-        await client.end(
-          new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
-        );
-        await this.#parts.store.deleteSession(client.id);
-        await this.#parts.host.removeWorkspace(client.row.workspace);
-        deleted = true;
-      });
-      if (deleted) return true;
-      // It was leaving memory already: with its data, or another call has deleted it, and what has that name now is new.
-      if ((await this.#parts.store.getSession(client.id)) === undefined) return false;
+    const { id } = (await this.#findRow(tenant, name)) ?? {};
+    while (id !== undefined) {
+      const client = this.#residents.get(tenant, name);
+      // Another call has deleted it, and what has that name now is new.
+      if (client !== undefined && client.id !== id) return false;
+      const deleted =
+        client === undefined
+          ? await this.#residents.whileAbsent(tenant, name, (row) => this.#erase(row, id))
+          : await this.#endForGood(client);
+      // It has come into memory, or was leaving it, meanwhile.
+      if (deleted !== undefined) return deleted;
     }
+    return false;
   }
 
   stats(): PoolStats {
@@ -385,6 +388,8 @@ export class SessionPool {
     // It was on its way when the shutdown began.
     if (this.#refusal !== undefined) client.refusePrompts(this.#refusal);
     this.#undelivered.takeUp(client);
+    // Whoever claims a known session raises the epoch.
+    if (row.epoch === 1) this.#newcomers.add(client);
     this.#pokeAfterGrace();
     return client;
   }
@@ -395,15 +400,22 @@ export class SessionPool {
     for (;;) {
       const resident = this.#residents.get(tenant, name);
       const client = resident ?? (await this.#admit(tenant, name, { ...request, limits }));
+      // It may have left already by the time that this caller is told of it.
+      if (resident === undefined && this.#residents.get(tenant, name) !== client) continue;
+      this.#newcomers.enter(client);
       try {
         await client.change({ agent: request.agent, limits });
         client.priority = request.priority ?? 0;
         if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
         await this.#handover.connect(client, request.signal);
+        this.#newcomers.accept(client);
         return client;
       } catch (error) {
         const left = this.#residents.get(tenant, name) !== client;
         if (!left || asRoundhouseError(error).code !== 'session_moved') throw error;
+      } finally {
+        this.#newcomers.leave(client);
+        this.#withdrawIfNobodys(client);
       }
     }
   }
@@ -425,7 +437,15 @@ export class SessionPool {
     return true;
   }
 
+  /** A new session whose callers have all been refused, or have left, leaves memory and the store. */
+  #withdrawIfNobodys(client: SessionClient): boolean {
+    if (!this.#newcomers.isNobodys(client)) return false;
+    void this.#forget(client);
+    return true;
+  }
+
   #onChange(client: SessionClient): void {
+    if (this.#withdrawIfNobodys(client)) return;
     if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
     // A session at rest may be what a waiter needs: its process, or its place.
@@ -465,14 +485,41 @@ export class SessionPool {
       'session_moved',
       `Session ${client.name} left memory; ask for it again.`,
     );
-    return this.#residents.depart(client, () => client.end(reason ?? moved));
+    const why = reason ?? moved;
+    return this.#residents.depart(client, () =>
+      this.#newcomers.has(client) ? this.#newcomers.withdraw(client, why) : client.end(why),
+    );
+  }
+
+  /** Undefined when it was leaving memory already. */
+  async #endForGood(client: SessionClient): Promise<true | undefined> {
+    let deleted: true | undefined;
+    await this.#residents.depart(client, async () => {
+      await client.end(
+        new RoundhouseError('session_ended', `Session ${client.name} was deleted; use a new id.`),
+      );
+      await this.#erase(client.row, client.id);
+      deleted = true;
+    });
+    return deleted;
+  }
+
+  /** Removes what there is of a session without a process. False when it is not the one that was meant. */
+  async #erase(row: SessionRow, id: string): Promise<boolean> {
+    if (row.id !== id) return false;
+    await this.#parts.store.deleteSession(id);
+    await this.#parts.host.removeWorkspace(row.workspace);
+    return true;
   }
 
   async #knownRow(tenant: string, name: string): Promise<SessionRow> {
-    const row =
-      this.#residents.get(tenant, name)?.row ?? (await this.#parts.store.findSession(tenant, name));
+    const row = await this.#findRow(tenant, name);
     if (row === undefined) throw notFound(name);
     return row;
+  }
+
+  async #findRow(tenant: string, name: string): Promise<SessionRow | undefined> {
+    return this.#residents.get(tenant, name)?.row ?? this.#parts.store.findSession(tenant, name);
   }
 
   #info(row: SessionRow): SessionInfo {

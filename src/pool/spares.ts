@@ -40,6 +40,8 @@ export interface SparesParts {
   readonly prepare: (options: AgentOptions) => Promise<Spare> | undefined;
   /** Ends one that nobody took, with its folders. */
   readonly discard: (spare: Spare) => Promise<void>;
+  /** One more is ready: somebody may wait for its slot. */
+  readonly onReady: () => void;
   /** What the agent is now. */
   readonly generation: () => Promise<string>;
   /** Whether the machine has memory for one more. */
@@ -112,6 +114,20 @@ export class Spares {
       );
     this.#parts.telemetry.metrics.count('roundhouse_spares_total', { outcome: 'hit', reason: '' });
     return spare;
+  }
+
+  /** Whether one more of these options would be kept: they are asked for, and there is room in the stock. */
+  wants(options: AgentOptions): boolean {
+    if (this.#closed || this.ready + this.starting >= this.#parts.settings.max) return false;
+    return this.#kinds.has(fingerprint(options));
+  }
+
+  /** Takes on one that was not started here. False when it is not wanted, and stays the caller's. */
+  offer(options: AgentOptions, spare: Spare): boolean {
+    const kind = this.#kinds.get(fingerprint(options));
+    if (kind === undefined || !this.wants(options) || !spare.connection.process.alive) return false;
+    this.#keep(kind, spare);
+    return true;
   }
 
   /** Something has changed that may allow, or need, another spare. */
@@ -223,15 +239,20 @@ export class Spares {
     kind.failures = 0;
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
-    kind.ready.push(spare);
     this.#parts.telemetry.log.debug('spare_ready', { id: spare.sessionId, seconds });
+    this.#keep(kind, spare);
+    return undefined;
+  }
+
+  #keep(kind: Kind, spare: Spare): void {
+    kind.ready.push(spare);
     void spare.connection.process.exited.then(() => {
       const place = kind.ready.indexOf(spare);
       if (place < 0) return;
       kind.ready.splice(place, 1);
       void this.#discard(spare, 'died');
     });
-    return undefined;
+    this.#parts.onReady();
   }
 
   #failed(kind: Kind, error: unknown): void {

@@ -27,10 +27,10 @@ function makeLink(options: LinkFixtureOptions = {}) {
   const reasons: string[] = [];
   /** More than one process that is not gone, at any time. */
   let most = 0;
-  const connect = async (_request: ConnectRequest, signal: AbortSignal): Promise<Connection> => {
+  const connect = async (request: ConnectRequest, signal: AbortSignal): Promise<Connection> => {
     starts.push(performance.now());
     try {
-      await sleep(START_MS, signal);
+      await sleep(START_MS, AbortSignal.any([signal, request.unneeded]));
     } catch (error) {
       // A process that was on its way has to go first.
       await sleep(EXIT_MS);
@@ -74,7 +74,7 @@ function scripted(): ScriptedProcess {
   return new ScriptedProcess(spec, echoScript, [], EXIT_MS);
 }
 
-function requestOf(): ConnectRequest {
+function requestOf(): Omit<ConnectRequest, 'unneeded'> {
   return {
     row: {
       id: 'sesn_1',

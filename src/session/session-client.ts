@@ -393,6 +393,11 @@ export class SessionClient {
     if (this.#runningTurn === undefined) await this.#link.release(reason);
   }
 
+  /** Hands over a process that has run nothing yet, and ends the hold on it. See {@link SessionLink.surrender}. */
+  surrender(): Attachment | undefined {
+    return this.busy || this.optionsChanged ? undefined : this.#link.surrender('withdrawn');
+  }
+
   /** Refuses prompts from now on. Those that wait stay in the store for the next host; their readers get the error. */
   refusePrompts(error: RoundhouseError): void {
     this.#refusal ??= error;
