@@ -70,11 +70,7 @@ export class ProcessStarter implements Connector {
   }
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
-    const slot = await this.#parts.slots.acquire({
-      signal: AbortSignal.any([signal, request.unneeded]),
-      tenant: request.row.tenant,
-      priority: request.priority,
-    });
+    const slot = await this.#slotFor(request, signal);
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;
@@ -100,13 +96,33 @@ export class ProcessStarter implements Connector {
    * no room to start in besides one for somebody who comes now, or processes keep dying.
    */
   prepare(options: AgentOptions): Promise<Spare> | undefined {
-    const { slots, starts, deaths } = this.#parts;
+    const { slots, deaths } = this.#parts;
     if (deaths.reason !== undefined) return undefined;
     const slot = slots.tryAcquire();
-    const start = slot && starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
+    const start = slot && this.#freeStart();
     if (slot !== undefined && start === undefined) slot.release();
     if (slot === undefined || start === undefined) return undefined;
     return this.#prepare(options, slot).finally(() => start.release());
+  }
+
+  async #slotFor(request: ConnectRequest, signal: AbortSignal): Promise<Slot> {
+    const { slots, deaths } = this.#parts;
+    if (!request.onlyIfFree) {
+      return slots.acquire({
+        signal: AbortSignal.any([signal, request.unneeded]),
+        tenant: request.row.tenant,
+        priority: request.priority,
+      });
+    }
+    const slot = deaths.reason === undefined ? slots.tryAcquire() : undefined;
+    if (slot === undefined) throw notFree(request);
+    return slot;
+  }
+
+  /** Room to start in, besides one for somebody who comes now. */
+  #freeStart(): Slot | undefined {
+    const { starts } = this.#parts;
+    return starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
   }
 
   async #prepare(options: AgentOptions, slot: Slot): Promise<Spare> {
@@ -149,7 +165,10 @@ export class ProcessStarter implements Connector {
     await this.#parts.deaths.waitToStart(given, request.startMs / 2);
     for (let attempt = 1; ; attempt += 1) {
       given.throwIfAborted();
-      const start = await this.#parts.starts.acquire({ signal: given });
+      const start = request.onlyIfFree
+        ? this.#freeStart()
+        : await this.#parts.starts.acquire({ signal: given });
+      if (start === undefined) throw notFree(request);
       const lapse = after(START_COUNTS_MS, () => start.release());
       try {
         return await this.#start(request, signal);
@@ -268,4 +287,11 @@ export class ProcessStarter implements Connector {
 
 function failure(request: ConnectRequest): string {
   return `Failed to establish session connection: ${request.row.name}`;
+}
+
+function notFree({ row }: ConnectRequest): RoundhouseError {
+  return new RoundhouseError(
+    'pool_at_capacity',
+    `No process is free for session ${row.name}, for which nobody waits.`,
+  );
 }

@@ -238,7 +238,10 @@ export class SessionPool {
     return this.#parts.store.readEvents(row.id, query.after, query.limit);
   }
 
-  /** Records after a number, then what happens. The session needs no process for it. `session_not_found`. */
+  /**
+   * Records after a number, then what happens. The session needs no process for it; with `warmOnRead` it gets one, in the
+   * background, where a slot is free. `session_not_found`.
+   */
   async followEvents(
     tenant: string,
     name: string,
@@ -247,6 +250,7 @@ export class SessionPool {
     if (this.#refusal !== undefined) throw this.#refusal;
     const client = await this.#residents.find(tenant, name, query.signal);
     if (client === undefined) throw notFound(name);
+    if (this.#parts.options.warmOnRead) client.warmIfFree();
     return client.read(query);
   }
 
@@ -273,8 +277,10 @@ export class SessionPool {
 
   /** Ends a session for good: what it runs, its process, its data, its workspace. False when there was none. */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
-    const { id } = (await this.#findRow(tenant, name)) ?? {};
-    while (id !== undefined) {
+    const known = await this.#findRow(tenant, name);
+    if (known === undefined) return false;
+    const { id } = known;
+    for (;;) {
       const client = this.#residents.get(tenant, name);
       // Another call has deleted it, and what has that name now is new.
       if (client !== undefined && client.id !== id) return false;
@@ -285,7 +291,6 @@ export class SessionPool {
       // It has come into memory, or was leaving it, meanwhile.
       if (deleted !== undefined) return deleted;
     }
-    return false;
   }
 
   stats(): PoolStats {

@@ -24,8 +24,8 @@ export class Undelivered {
     const prompts = this.#prompts.get(client.id);
     if (prompts === undefined) return;
     this.#prompts.delete(client.id);
-    const streams = prompts.map(({ prompt }) => client.resumePrompt(prompt));
-    this.#ends.set(client.id, Promise.all(streams.map((stream) => stream?.ended)));
+    const streams = prompts.flatMap(({ prompt }) => client.resumePrompt(prompt) ?? []);
+    this.#ends.set(client.id, Promise.all(streams.map(({ ended }) => ended)));
   }
 
   /** Settles when those of a session have ended; at once when it is not in memory. */

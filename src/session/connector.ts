@@ -24,6 +24,8 @@ export interface ConnectRequest {
    * slot is given up then, and a start by resume; one that begins a conversation may go on, for its process can serve another.
    */
   readonly unneeded: AbortSignal;
+  /** Start only if there is a slot, and room to start, that nobody waits for; else `pool_at_capacity` at once. */
+  readonly onlyIfFree: boolean;
   /** Called when what a stale transcript lacked has been imported, before the start. */
   readonly transcriptRescued: () => Promise<void>;
 }

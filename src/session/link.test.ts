@@ -17,7 +17,7 @@ const START_MS = 1_000;
 const EXIT_MS = 500;
 
 interface LinkFixtureOptions {
-  readonly connect?: () => void;
+  readonly connect?: (request: ConnectRequest) => void;
   readonly parts?: Partial<LinkParts>;
 }
 
@@ -36,7 +36,7 @@ function makeLink(options: LinkFixtureOptions = {}) {
       await sleep(EXIT_MS);
       throw error;
     }
-    options.connect?.();
+    options.connect?.(request);
     const process = scripted();
     processes.push(process);
     most = Math.max(most, processes.filter(({ gone }) => !gone).length);
@@ -74,7 +74,7 @@ function scripted(): ScriptedProcess {
   return new ScriptedProcess(spec, echoScript, [], EXIT_MS);
 }
 
-function requestOf(): Omit<ConnectRequest, 'unneeded'> {
+function requestOf(): Omit<ConnectRequest, 'unneeded' | 'onlyIfFree'> {
   return {
     row: {
       id: 'sesn_1',
@@ -241,6 +241,20 @@ test('a full pool is no fault of the session: the next caller tries at once', as
   const again = link.ensureAttached();
   await pass(START_MS);
   expect(await stateOf(again)).toBe('done');
+});
+
+test('who needs a process joins a start that waits for no slot, and waits for one where that finds none', async () => {
+  const { link, starts } = makeLink({
+    connect: ({ onlyIfFree }) => {
+      if (onlyIfFree) throw new RoundhouseError('pool_at_capacity', 'none is free');
+    },
+  });
+  link.attachIfFree();
+  link.attachIfFree();
+  const needed = link.ensureAttached();
+  await pass(START_MS * 2);
+  expect(await stateOf(needed)).toBe('done');
+  expect(starts).toHaveLength(2);
 });
 
 test.each(['disconnected', 'connecting', 'attached', 'closing', 'error'] as const)(

@@ -29,6 +29,8 @@ interface ConnectOperation {
   readonly abort: AbortController;
   /** Aborted when nobody needs it any more; whoever comes before it has come to its end starts a new one if it fails. */
   readonly unneeded: AbortController;
+  /** It does not wait for a slot; whoever needs the process starts one that does, if it fails. */
+  readonly onlyIfFree: boolean;
   readonly done: Promise<void>;
   waiters: number;
 }
@@ -50,7 +52,7 @@ export interface LinkParts {
   readonly sessionName: string;
   readonly connector: Connector;
   /** What a process would be started with now. */
-  readonly request: () => Omit<ConnectRequest, 'unneeded'>;
+  readonly request: () => Omit<ConnectRequest, 'unneeded' | 'onlyIfFree'>;
   /** Whether a prompt needs a process; a connect that nobody needs is given up. */
   readonly needed: () => boolean;
   /** Called after every change of {@link SessionLink.status}. */
@@ -120,6 +122,11 @@ export class SessionLink {
           this.#state satisfies never;
       }
     }
+  }
+
+  /** Begins to attach a process where there is none, if that makes nobody wait. Its failure is nobody's. */
+  attachIfFree(): void {
+    if (this.#state.name === 'disconnected') this.#startConnect(0, true);
   }
 
   /** Takes on a process that was prepared ahead of its session. Only a link that never had one may. */
@@ -194,19 +201,25 @@ export class SessionLink {
     }
   }
 
-  #startConnect(attempts: number): void {
+  #startConnect(attempts: number, onlyIfFree = false): void {
     const abort = new AbortController();
     const unneeded = new AbortController();
-    const done = this.#connect(abort.signal, unneeded.signal, attempts);
+    const ways = { unneeded: unneeded.signal, onlyIfFree };
+    const done = this.#connect(abort.signal, ways, attempts);
     done.catch(ignoreKeptInState);
-    this.#to({ name: 'connecting', operation: { abort, unneeded, done, waiters: 0 } }, 'needed');
+    const operation = { abort, unneeded, onlyIfFree, done, waiters: 0 };
+    this.#to({ name: 'connecting', operation }, 'needed');
   }
 
-  async #connect(signal: AbortSignal, unneeded: AbortSignal, attempts: number): Promise<void> {
+  async #connect(
+    signal: AbortSignal,
+    ways: Pick<ConnectRequest, 'unneeded' | 'onlyIfFree'>,
+    attempts: number,
+  ): Promise<void> {
     // Nothing here may fail before the state is `connecting`.
     await Promise.resolve();
     try {
-      const request = { ...this.#parts.request(), unneeded };
+      const request = { ...this.#parts.request(), ...ways };
       this.#attach(await this.#parts.connector.connect(request, signal), request.options);
     } catch (error) {
       const failure = asRoundhouseError(
@@ -259,8 +272,9 @@ export class SessionLink {
     try {
       await unlessAborted(operation.done, signal);
     } catch (error) {
-      // Who joined an operation that was being given up did not give it up.
-      if (!operation.unneeded.signal.aborted || signal?.aborted === true) throw error;
+      // Who joined an operation that was being given up did not give it up, and who needs a process waits for a slot.
+      const halfHearted = operation.onlyIfFree || operation.unneeded.signal.aborted;
+      if (!halfHearted || signal?.aborted === true) throw error;
     } finally {
       operation.waiters -= 1;
       this.giveUpUnneeded();

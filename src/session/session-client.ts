@@ -388,6 +388,11 @@ export class SessionClient {
     }
   }
 
+  /** Brings a process back in the background, if that makes nobody wait. Never rejects. */
+  warmIfFree(): void {
+    if (this.#refusal === undefined) this.#link.attachIfFree();
+  }
+
   /** Takes the process while no turn runs; the session stays, and prompts that wait get another. Resolves when it is gone. */
   async disconnect(reason: string): Promise<void> {
     if (this.#runningTurn === undefined) await this.#link.release(reason);
