@@ -93,6 +93,13 @@ export const ERROR_KINDS = {
     'The key has as many turns running or queued as it may.',
     'Retry after the time that the Retry-After header names.',
   ),
+  session_limit_reached: kind(
+    429,
+    'rate_limit_error',
+    false,
+    'The key has as many sessions as it may.',
+    'Delete a session that is not needed any more, or raise maxSessions of the key.',
+  ),
   session_ended: kind(
     409,
     'invalid_request_error',

@@ -48,6 +48,15 @@ const keySchema = z.strictObject({
     .max(100_000)
     .optional()
     .describe('Turns that may run or queue at once. Turns, 1..100000; default no limit.'),
+  maxSessions: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe(
+      'Named sessions that may exist, in memory or not. Sessions, 1..10000000; default no limit.',
+    ),
   maxWaiters: z
     .number()
     .int()
@@ -85,7 +94,7 @@ const serverSchema = z
       .array(keySchema)
       .default([])
       .describe(
-        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxWaiters?` (callers that wait for a process). `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
+        'Keys that clients may use, as a list of `{id, hash, name?, admin?}` and what each may use of what all share: `weight?` (share of the processes while several keys wait, default 1), `maxTurns?` (running and queued), `maxSessions?` (named sessions that exist, until they are deleted), `maxWaiters?` (callers that wait for a process). `admin: true` also allows `POST /admin/drain`. `roundhouse keys new` makes one. Without any, everybody on this machine may.',
       )
       .meta({ secret: true }),
     heartbeatMs: z

@@ -110,6 +110,8 @@ export interface SessionStore {
     after?: string;
     kind?: SessionRow['kind'];
   }): Promise<SessionPage>;
+  /** Named sessions of a tenant. */
+  countSessions(tenant: string): Promise<number>;
   /** Makes `owner` the only one that may write, by raising the epoch. `session_not_found`. */
   claimSession(id: string, owner: string): Promise<SessionRow>;
   /**

@@ -22,6 +22,8 @@ export interface SessionLogParts {
   readonly tailLimits?: TailLimits;
   /** Called with each change of the row that is in the store now, before readers see the records it came with. */
   readonly onPatched?: (patch: SessionPatch) => void;
+  /** Called when the last reader has left, or has been cut. */
+  readonly onUnread?: () => void;
 }
 
 export interface ReadOptions {
@@ -156,8 +158,8 @@ export class SessionLog {
         }
       }
     } finally {
-      this.#tails.delete(tail);
       signal?.removeEventListener('abort', onAbort);
+      this.#leave(tail);
     }
   }
 
@@ -226,12 +228,16 @@ export class SessionLog {
     const bytes = approximateBytes(item);
     for (const tail of this.#tails) {
       if (tail.offer(item, bytes)) continue;
-      this.#tails.delete(tail);
+      this.#leave(tail);
       this.#parts.telemetry.metrics.count('roundhouse_readers_cut_total');
       this.#parts.telemetry.log.warn('session_reader_cut', {
         id: this.#parts.sessionId,
         lastNumber: this.#lastNumber,
       });
     }
+  }
+
+  #leave(tail: Tail): void {
+    if (this.#tails.delete(tail) && this.#tails.size === 0) this.#parts.onUnread?.();
   }
 }

@@ -17,7 +17,7 @@ export function isEvictable(client: SessionClient): boolean {
 
 /** Whether somebody is likely about to prompt: it came into memory, or got its process, just now and has run no turn there. */
 export function isFresh(client: SessionClient): boolean {
-  return client.turnsOfProcess === 0 && client.metrics.idleSeconds < UNUSED_GRACE_SECONDS;
+  return client.turnsOfProcess === 0 && client.idleSeconds < UNUSED_GRACE_SECONDS;
 }
 
 /** A session whose process may be taken, as it stands in the choice. */

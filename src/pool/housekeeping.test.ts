@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { ask, makePool, text, type PoolFixture } from '../../test/support/pool-fixture.ts';
 import { HANGS, scriptOf } from '../../test/support/scripts.ts';
@@ -75,4 +75,17 @@ test('after a drain nothing is looked after any more', async () => {
   await pass(600_000);
   await settle();
   expect(fixture.lines).toHaveLength(before);
+});
+
+test('thousands that came to rest together leave memory in portions, so that nobody is held up', async () => {
+  const fixture = makePool({ pool: { maxProcesses: 500, cleanupIntervalMs: 1_000_000 } });
+  const { pool } = fixture;
+  for (let index = 0; index < 450; index += 1) await pool.getSessionClient(`s${index}`);
+  for (const process of fixture.driver.alive) process.die();
+  await pass(999_999);
+  expect(pool.stats().statuses.error).toBe(450);
+  vi.advanceTimersByTime(1);
+  expect(pool.stats().statuses.error).toBe(250);
+  await pass(10);
+  expect(pool.stats().residentSessions).toBe(0);
 });

@@ -1,14 +1,15 @@
 import type { Spare } from './spares.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionStore } from '../contracts/session-store.ts';
+import type { SessionRow } from '../contracts/session-store.ts';
 import { errorText, type RoundhouseError } from '../errors.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface NewcomersParts {
-  readonly store: SessionStore;
   readonly host: Host;
+  /** Removes a session from the store. */
+  readonly removeData: (row: SessionRow) => Promise<void>;
   /** Keeps a process for the next session of its options, or ends it with its workspace. */
   readonly reuse: (options: AgentOptions, spare: Spare) => Promise<void>;
   readonly telemetry: Telemetry;
@@ -35,10 +36,12 @@ export class Newcomers {
     return this.#callers.has(client);
   }
 
-  /** A call waits for the session. */
-  enter(client: SessionClient): void {
+  /** A call waits for the session. False, and nothing is to be told, when it is not a new one. */
+  enter(client: SessionClient): boolean {
     const callers = this.#callers.get(client);
-    if (callers !== undefined) this.#callers.set(client, callers + 1);
+    if (callers === undefined) return false;
+    this.#callers.set(client, callers + 1);
+    return true;
   }
 
   /** It waits no more. */
@@ -63,7 +66,7 @@ export class Newcomers {
 
   /** Ends a session that is leaving memory, and all that is there of it. Never rejects. */
   async withdraw(client: SessionClient, reason: RoundhouseError): Promise<void> {
-    const { store, host, reuse, telemetry } = this.#parts;
+    const { host, removeData, reuse, telemetry } = this.#parts;
     const { id, name, row } = client;
     // Not within the change of state that told that nobody waits.
     await Promise.resolve();
@@ -72,7 +75,7 @@ export class Newcomers {
     this.#callers.delete(client);
     const connection = attachment?.connection;
     try {
-      await store.deleteSession(id);
+      await removeData(row);
       if (attachment === undefined || connection?.generation === undefined) {
         await host.removeWorkspace(row.workspace);
       } else {
@@ -81,7 +84,7 @@ export class Newcomers {
         const ids = { sessionId: id, agentSessionId, workspace };
         await reuse(row.options, { ...ids, connection, generation, readyAtMs: attachment.sinceMs });
       }
-      telemetry.log.debug('session_withdrawn', { sessionId: name, id });
+      telemetry.log.debug?.('session_withdrawn', { sessionId: name, id });
     } catch (error) {
       telemetry.log.warn('session_not_withdrawn', { sessionId: name, id, error: errorText(error) });
       await connection?.process.destroy('not withdrawn');

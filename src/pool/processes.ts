@@ -39,8 +39,6 @@ export interface ProcessesParts extends Omit<
     readonly spares: SpareSettings & { readonly reserveBytes: number };
   };
   readonly tenants: Tenants;
-  /** The sessions in memory: whose process may be taken. */
-  readonly clients: () => readonly SessionClient[];
 }
 
 /** The agent processes that the pool may have: who gets one, who is prepared for, and whose is taken. */
@@ -53,6 +51,7 @@ export class Processes {
   readonly #parts: ProcessesParts;
   readonly #starts: Slots;
   readonly #starter: ProcessStarter;
+  readonly #holders = new Set<SessionClient>();
 
   constructor(parts: ProcessesParts) {
     this.#parts = parts;
@@ -103,6 +102,17 @@ export class Processes {
     return this.#starter.owned;
   }
 
+  /** Sessions that have a process, without those that are leaving memory: never more than there are slots. */
+  get holders(): ReadonlySet<SessionClient> {
+    return this.#holders;
+  }
+
+  /** Told of every change of a session that is in memory or is leaving it, so that nobody has to look at all of them. */
+  note(client: SessionClient, leaving: boolean): void {
+    if (client.clientId !== null && !leaving) this.#holders.add(client);
+    else this.#holders.delete(client);
+  }
+
   takeSpare(agent: AgentOptions): Spare | undefined {
     return this.spares.take(agent);
   }
@@ -128,7 +138,7 @@ export class Processes {
       sessionId: client.name,
       clientId: client.clientId,
       reason,
-      idleSeconds: client.metrics.idleSeconds,
+      idleSeconds: client.idleSeconds,
       contextTokens,
       cacheWarm,
       bytes,
@@ -165,7 +175,7 @@ export class Processes {
   #endOne(spareReason: string, reason: TakeReason): Promise<void> | undefined {
     const given = this.spares.giveUpOne(spareReason);
     if (given !== undefined) return given;
-    const victim = chooseVictim(this.#parts.clients());
+    const victim = chooseVictim(this.#holders);
     return victim && this.take(victim, reason);
   }
 

@@ -1,5 +1,8 @@
 import { newAgentSessionId, newSessionId } from '../events/ids.ts';
-import type { Slots, Slot } from './slots.ts';
+import { NameMap } from './name-map.ts';
+import type { Places } from './places.ts';
+import type { SessionQuota } from './session-quota.ts';
+import type { Slot } from './slots.ts';
 import type { Spare } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
@@ -24,14 +27,16 @@ export interface ResidentsParts {
   readonly store: SessionStore;
   readonly host: Host;
   readonly driver: AgentDriver;
-  /** Places in memory. */
-  readonly places: Slots;
+  readonly places: Places;
+  readonly quota: SessionQuota;
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
   /** A process, with ids, that is ready for a new session of these options. */
   readonly takeSpare: (options: AgentOptions) => Spare | undefined;
   readonly discardSpare: (spare: Spare) => Promise<void>;
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
+  /** A session has come into memory. */
+  readonly arrived: (client: SessionClient) => void;
   /** A session has come into memory, and everybody who waited for it had left. */
   readonly onUnawaited: (client: SessionClient) => void;
 }
@@ -65,8 +70,8 @@ interface Resident {
  */
 export class Residents {
   readonly #parts: ResidentsParts;
-  readonly #residents = new Map<string, Resident>();
-  readonly #arrivals = new Map<string, Arrival>();
+  readonly #residents = new NameMap<Resident>();
+  readonly #arrivals = new NameMap<Arrival>();
 
   constructor(parts: ResidentsParts) {
     this.#parts = parts;
@@ -77,8 +82,13 @@ export class Residents {
   }
 
   get(tenant: string, name: string): SessionClient | undefined {
-    const resident = this.#residents.get(keyOf(tenant, name));
+    const resident = this.#residents.get(tenant, name);
     return resident?.departure === undefined ? resident?.client : undefined;
+  }
+
+  /** Whether it is in memory, and not leaving. */
+  has(client: SessionClient): boolean {
+    return this.get(client.tenant, client.name) === client;
   }
 
   /** A snapshot, without those that are leaving. */
@@ -96,12 +106,11 @@ export class Residents {
     name: string,
     signal?: AbortSignal,
   ): Promise<SessionClient | undefined> {
-    const key = keyOf(tenant, name);
-    if (this.get(tenant, name) === undefined && !this.#arrivals.has(key)) {
+    if (this.get(tenant, name) === undefined && this.#arrivals.get(tenant, name) === undefined) {
       // Unknown sessions must not wait for a place.
       if ((await this.#parts.store.findSession(tenant, name)) === undefined) return undefined;
     }
-    return this.#join(key, signal, async () => {
+    return this.#join(tenant, name, signal, async () => {
       const row = await this.#parts.store.findSession(tenant, name);
       return row && this.#claim(row.id);
     });
@@ -109,10 +118,15 @@ export class Residents {
 
   /** The session, brought into memory or made. */
   async findOrCreate(request: NewSessionRequest, signal?: AbortSignal): Promise<SessionClient> {
-    const key = keyOf(request.tenant, request.name);
+    const { tenant, name } = request;
+    const { quota, store } = this.#parts;
+    // Whoever may have no more must not push another one out of memory to be told so.
+    const refusal = request.kind === 'named' ? await quota.refusal(tenant) : undefined;
+    if (refusal !== undefined && (await store.findSession(tenant, name)) === undefined)
+      throw refusal;
     for (;;) {
-      const client = await this.#join(key, signal, async () => {
-        const row = await this.#parts.store.findSession(request.tenant, request.name);
+      const client = await this.#join(tenant, name, signal, async () => {
+        const row = await this.#parts.store.findSession(tenant, name);
         return row === undefined ? this.#create(request) : this.#claim(row.id);
       });
       // An arrival that was joined may have been looking for a session that is being deleted.
@@ -125,11 +139,12 @@ export class Residents {
    * ends its process, is done. A second call joins the first.
    */
   depart(client: SessionClient, work: () => Promise<void>): Promise<void> {
-    const key = keyOf(client.tenant, client.name);
-    const resident = this.#residents.get(key);
+    const { tenant, name } = client;
+    const resident = this.#residents.get(tenant, name);
     if (resident?.client !== client) return Promise.resolve();
+    if (resident.departure === undefined) this.#parts.places.withdraw(client);
     resident.departure ??= work().finally(() => {
-      this.#residents.delete(key);
+      this.#residents.delete(tenant, name);
       resident.place.release();
     });
     return resident.departure;
@@ -152,12 +167,12 @@ export class Residents {
     name: string,
     work: (row: SessionRow) => Promise<boolean>,
   ): Promise<boolean | undefined> {
-    const key = keyOf(tenant, name);
-    await this.#residents.get(key)?.departure;
-    await this.#arrivals.get(key)?.done.catch(ignoreOthers);
-    if (this.#residents.has(key) || this.#arrivals.has(key)) return undefined;
+    await this.#residents.get(tenant, name)?.departure;
+    await this.#arrivals.get(tenant, name)?.done.catch(ignoreOthers);
+    if (this.#residents.get(tenant, name) !== undefined) return undefined;
+    if (this.#arrivals.get(tenant, name) !== undefined) return undefined;
     let result = false;
-    await this.#arrival(key, async () => {
+    await this.#arrival(tenant, name, async () => {
       const row = await this.#parts.store.findSession(tenant, name);
       if (row !== undefined) result = await work(row);
       return undefined;
@@ -166,18 +181,19 @@ export class Residents {
   }
 
   async #join(
-    key: string,
+    tenant: string,
+    name: string,
     signal: AbortSignal | undefined,
     find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
     for (;;) {
       signal?.throwIfAborted();
       // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
-      const resident = this.#residents.get(key);
-      if (resident !== undefined && resident.departure === undefined) return resident.client;
+      const resident = this.get(tenant, name);
+      if (resident !== undefined) return resident;
       const arrival =
-        this.#arrivals.get(key) ??
-        this.#arrival(key, (unawaited) => this.#arrive(key, find, unawaited));
+        this.#arrivals.get(tenant, name) ??
+        this.#arrival(tenant, name, (unawaited) => this.#arrive(tenant, name, find, unawaited));
       arrival.waiters += 1;
       try {
         return await unlessAborted(arrival.done, signal);
@@ -195,13 +211,14 @@ export class Residents {
   }
 
   #arrival(
-    key: string,
+    tenant: string,
+    name: string,
     work: (unawaited: AbortSignal) => Promise<SessionClient | undefined>,
   ): Arrival {
     const abort = new AbortController();
-    const done = work(abort.signal).finally(() => this.#arrivals.delete(key));
+    const done = work(abort.signal).finally(() => this.#arrivals.delete(tenant, name));
     const arrival = { done, abort, waiters: 0 };
-    this.#arrivals.set(key, arrival);
+    this.#arrivals.set(tenant, name, arrival);
     return arrival;
   }
 
@@ -212,12 +229,13 @@ export class Residents {
   }
 
   async #arrive(
-    key: string,
+    tenant: string,
+    name: string,
     find: () => Promise<Arriving | undefined>,
     unawaited: AbortSignal,
   ): Promise<SessionClient | undefined> {
-    await this.#residents.get(key)?.departure;
-    const place = await this.#parts.places.acquire({ signal: unawaited });
+    await this.#residents.get(tenant, name)?.departure;
+    const place = await this.#parts.places.acquire(unawaited);
     try {
       const arriving = await find();
       if (arriving === undefined) {
@@ -228,7 +246,8 @@ export class Residents {
       // A new session has no events; whatever fails from here on would leave a prepared process unowned.
       const lastNumber = spare === undefined ? await this.#parts.store.lastEventNumber(row.id) : 0;
       const client = this.#parts.makeClient(row, lastNumber, spare);
-      this.#residents.set(key, { client, place, departure: undefined });
+      this.#residents.set(tenant, name, { client, place, departure: undefined });
+      this.#parts.arrived(client);
       return client;
     } catch (error) {
       place.release();
@@ -241,6 +260,17 @@ export class Residents {
   }
 
   async #create(request: NewSessionRequest): Promise<Arriving> {
+    if (request.kind !== 'named') return this.#createUnlimited(request);
+    const takeBack = await this.#parts.quota.admit(request.tenant);
+    try {
+      return await this.#createUnlimited(request);
+    } catch (error) {
+      takeBack();
+      throw error;
+    }
+  }
+
+  async #createUnlimited(request: NewSessionRequest): Promise<Arriving> {
     // A history has to be in the transcript before the process starts.
     const spare = request.history.length === 0 ? this.#parts.takeSpare(request.options) : undefined;
     if (spare === undefined) return { row: await this.#createCold(request) };
@@ -279,10 +309,6 @@ export class Residents {
     const createdAt = wallClockIso();
     return store.createSession({ ...ids, tenant, name, kind, options, limits, owner, createdAt });
   }
-}
-
-function keyOf(tenant: string, name: string): string {
-  return `${tenant}\u0000${name}`;
 }
 
 /** Those who wait for it are told. */

@@ -100,7 +100,7 @@ export class Retention {
       // The store may answer without ever leaving this turn of the event loop.
       await sleep(0, undefined, { keepAlive: true });
     }
-    if (removed > 0) telemetry.log.debug('session_events_trimmed', { id, removed });
+    if (removed > 0) telemetry.log.debug?.('session_events_trimmed', { id, removed });
     return removed;
   }
 

@@ -3,13 +3,14 @@ import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
 import { Newcomers } from './newcomers.ts';
 import type { PoolOptions } from './options.ts';
+import { Places } from './places.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
 import { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
 import { Residents } from './residents.ts';
 import { Retention } from './retention.ts';
+import { SessionQuota } from './session-quota.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
-import { Slots } from './slots.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
 import { Undelivered } from './undelivered.ts';
@@ -78,9 +79,10 @@ export class SessionPool {
   readonly #tenants: Tenants;
   readonly #processes: Processes;
   readonly #handover: Handover;
-  readonly #places: Slots;
+  readonly #places: Places;
   readonly #residents: Residents;
   readonly #newcomers: Newcomers;
+  readonly #quota: SessionQuota;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -94,38 +96,41 @@ export class SessionPool {
     const { options, host, telemetry } = parts;
     const { maxWaiters, waitMs, sessionTtlMs, connectionRecovery } = options;
     this.#tenants = new Tenants(parts.tenantLimits);
-    this.#processes = new Processes({
-      ...parts,
-      tenants: this.#tenants,
-      clients: () => this.#residents.clients(),
-    });
+    this.#processes = new Processes({ ...parts, tenants: this.#tenants });
     this.#handover = new Handover({
       sessionTtlMs,
       connectionRecovery,
       take: (client, reason) => this.#processes.take(client, reason),
       telemetry,
     });
-    this.#places = new Slots({
-      what: 'resident sessions',
+    this.#places = new Places({
       capacity: options.maxSessions,
       maxWaiters,
       waitMs,
-      reclaim: () => this.#makePlace(),
+      leave: (client) => this.#forget(client),
+    });
+    this.#quota = new SessionQuota({
+      store: parts.store,
+      maxSessionsOf: (tenant) => this.#tenants.maxSessionsOf(tenant),
     });
     this.#residents = new Residents({
       ...parts,
+      quota: this.#quota,
       places: this.#places,
       takeSpare: (agent) => this.#processes.takeSpare(agent),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
+      arrived: (client) => this.#onArrival(client),
       onUnawaited: (client) => this.#withdrawIfNobodys(client),
     });
     this.#newcomers = new Newcomers({
       ...parts,
+      removeData: (row) => this.#removeData(row),
       reuse: (agent, spare) => this.#processes.reuse(agent, spare),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
+      holders: () => [...this.#processes.holders],
       disconnect: (client, reason) => void this.#processes.take(client, reason),
       forget: (client) => void this.#forget(client),
       memoryAvailableBytes: () => host.memoryAvailableBytes(),
@@ -166,19 +171,20 @@ export class SessionPool {
    * returned at once: queueing, or refusing, is `prompt`'s.
    *
    * Rejects with `pool_disabled`, `invalid_request`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
-   * `agent_unavailable`, `storage_failed`, or the signal's reason.
+   * `agent_unavailable`, `session_limit_reached`, `storage_failed`, `session_ended` when the session is deleted meanwhile, or
+   * the signal's reason.
    */
   async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
     const { telemetry, options } = this.#parts;
     const { log } = telemetry;
     const tenant = request.tenant ?? DEFAULT_TENANT;
-    const resident = this.#residents.get(tenant, sessionId);
-    const population = { currentSessions: this.#residents.size, maxSessions: options.maxSessions };
-    log.debug('session_pool_get_client_start', {
+    const currentSessions = this.#residents.size;
+    log.debug?.('session_pool_get_client_start', {
       sessionId,
       poolEnabled: options.enabled,
-      ...population,
-      sessionExists: resident !== undefined,
+      currentSessions,
+      maxSessions: options.maxSessions,
+      sessionExists: this.#residents.get(tenant, sessionId) !== undefined,
     });
     if (!options.enabled) {
       log.error('session_pool_disabled', { sessionId });
@@ -188,12 +194,12 @@ export class SessionPool {
       if (this.#refusal !== undefined) throw this.#refusal;
       request.signal?.throwIfAborted();
       const client = await this.#giveOut(tenant, sessionId, request);
-      log.debug('session_pool_get_client_complete', {
+      log.debug?.('session_pool_get_client_complete', {
         sessionId,
         clientId: client.clientId,
         sessionStatus: client.status,
-        sessionAgeSeconds: client.metrics.ageSeconds,
-        sessionMessageCount: client.metrics.messageCount,
+        sessionAgeSeconds: client.ageSeconds,
+        sessionMessageCount: client.row.turnCount,
       });
       return client;
     } catch (error) {
@@ -203,7 +209,8 @@ export class SessionPool {
       if (refusal.code === 'pool_at_capacity' || refusal.code === 'queue_full') {
         log.error('session_pool_at_capacity', {
           sessionId,
-          ...population,
+          currentSessions,
+          maxSessions: options.maxSessions,
           maxProcesses: options.maxProcesses,
         });
       }
@@ -308,7 +315,7 @@ export class SessionPool {
   /** Memory of every attached process, in bytes, by session id. */
   async processMemory(): Promise<ReadonlyMap<string, number>> {
     const memory = new Map<string, number>();
-    for (const client of this.#residents.clients()) {
+    for (const client of this.#processes.holders) {
       const bytes = await client.memoryBytes();
       if (bytes !== undefined) memory.set(client.id, bytes);
     }
@@ -392,43 +399,54 @@ export class SessionPool {
     });
     // It was on its way when the shutdown began.
     if (this.#refusal !== undefined) client.refusePrompts(this.#refusal);
-    this.#undelivered.takeUp(client);
-    // Whoever claims a known session raises the epoch.
-    if (row.epoch === 1) this.#newcomers.add(client);
-    this.#pokeAfterGrace();
     return client;
   }
 
-  /** The session, ready for a prompt. One that leaves memory while it is being made ready is asked for again. */
+  /**
+   * The session, ready for a prompt; nothing is awaited where there is nothing to wait for. One that leaves memory while it
+   * is being made ready is asked for again.
+   */
   async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
     const limits = checkedLimits(request.limits);
     for (;;) {
       const resident = this.#residents.get(tenant, name);
-      const client = resident ?? (await this.#admit(tenant, name, { ...request, limits }));
+      const client = resident ?? (await this.#admit(tenant, name, request, limits));
       // It may have left already by the time that this caller is told of it.
       if (resident === undefined && this.#residents.get(tenant, name) !== client) continue;
-      this.#newcomers.enter(client);
+      const isNew = this.#newcomers.enter(client);
       try {
-        await client.change({ agent: request.agent, limits });
+        const changed = client.change(request.agent, limits);
+        if (changed !== undefined) await changed;
         client.priority = request.priority ?? 0;
-        if (resident !== undefined) await this.#handover.readyForReuse(client, request.signal);
-        await this.#handover.connect(client, request.signal);
-        this.#newcomers.accept(client);
+        if (resident !== undefined) {
+          const ready = this.#handover.readyForReuse(client, request.signal);
+          if (ready !== undefined) await ready;
+        }
+        const connected = this.#handover.connect(client, request.signal);
+        if (connected !== undefined) await connected;
+        if (isNew) this.#newcomers.accept(client);
         return client;
       } catch (error) {
         const left = this.#residents.get(tenant, name) !== client;
         if (!left || asRoundhouseError(error).code !== 'session_moved') throw error;
       } finally {
-        this.#newcomers.leave(client);
-        this.#withdrawIfNobodys(client);
+        if (isNew) {
+          this.#newcomers.leave(client);
+          this.#withdrawIfNobodys(client);
+        }
       }
     }
   }
 
   /** S3, S16: a session that is not in memory gets a place there, and is made if nobody knows it. */
-  async #admit(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
-    this.#parts.telemetry.log.debug('session_pool_creating_new_session', { sessionId: name });
-    const { kind = 'named', agent = {}, limits = {}, history = [] } = request;
+  async #admit(
+    tenant: string,
+    name: string,
+    request: SessionRequest,
+    limits: SessionRow['limits'] = {},
+  ): Promise<SessionClient> {
+    this.#parts.telemetry.log.debug?.('session_pool_creating_new_session', { sessionId: name });
+    const { kind = 'named', agent = {}, history = [] } = request;
     return this.#residents.findOrCreate(
       { tenant, name, kind, options: agent, limits, history },
       request.signal,
@@ -449,39 +467,30 @@ export class SessionPool {
     return true;
   }
 
+  /** Nothing has come free by it. */
+  #onArrival(client: SessionClient): void {
+    this.#processes.note(client, false);
+    // Whoever claims a known session raises the epoch.
+    if (client.row.epoch === 1) this.#newcomers.add(client);
+    this.#undelivered.takeUp(client);
+    this.#lookAfterGrace(client);
+  }
+
+  /** Told of every change of a session: a session at rest may be what a waiter needs, its process or its place. */
   #onChange(client: SessionClient): void {
-    if (this.#withdrawIfNobodys(client)) return;
-    if (client.busy || client.status === 'connecting' || client.status === 'closing') return;
+    const leaving = !this.#residents.has(client);
+    this.#processes.note(client, leaving);
+    if (leaving || this.#withdrawIfNobodys(client) || client.busy) return;
+    if (client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
-    // A session at rest may be what a waiter needs: its process, or its place.
     this.#processes.poke();
-    this.#places.poke();
-    if (isFresh(client)) this.#pokeAfterGrace();
+    this.#places.offer(client);
+    if (isFresh(client)) this.#lookAfterGrace(client);
   }
 
   /** A session that is left alone for its first second is looked at again after it; a timer may come a little early. */
-  #pokeAfterGrace(): void {
-    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => {
-      this.#processes.poke();
-      this.#places.poke();
-    });
-  }
-
-  #makePlace(): Promise<void> | undefined {
-    let oldest: SessionClient | undefined;
-    for (const client of this.#residents.clients()) {
-      if (
-        client.busy ||
-        client.readerCount > 0 ||
-        isFresh(client) ||
-        client.status === 'connecting' ||
-        client.status === 'closing'
-      )
-        continue;
-      if (oldest === undefined || client.metrics.idleSeconds > oldest.metrics.idleSeconds)
-        oldest = client;
-    }
-    return oldest && this.#forget(oldest);
+  #lookAfterGrace(client: SessionClient): void {
+    after(UNUSED_GRACE_SECONDS * 1000 + 20, () => this.#onChange(client));
   }
 
   /** The session leaves memory, its process with it; the conversation stays in the store. */
@@ -512,9 +521,16 @@ export class SessionPool {
   /** Removes what there is of a session without a process. False when it is not the one that was meant. */
   async #erase(row: SessionRow, id: string): Promise<boolean> {
     if (row.id !== id) return false;
-    await this.#parts.store.deleteSession(id);
+    await this.#removeData(row);
     await this.#parts.host.removeWorkspace(row.workspace);
     return true;
+  }
+
+  /** Removes a session from the store, and from what its key has. */
+  async #removeData({ id, tenant, kind }: SessionRow): Promise<void> {
+    const noteDeleted = kind === 'named' ? await this.#quota.deleting(tenant) : undefined;
+    await this.#parts.store.deleteSession(id);
+    noteDeleted?.();
   }
 
   async #knownRow(tenant: string, name: string): Promise<SessionRow> {

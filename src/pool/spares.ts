@@ -239,7 +239,7 @@ export class Spares {
     kind.failures = 0;
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
-    this.#parts.telemetry.log.debug('spare_ready', { id: spare.sessionId, seconds });
+    this.#parts.telemetry.log.debug?.('spare_ready', { id: spare.sessionId, seconds });
     this.#keep(kind, spare);
     return undefined;
   }
@@ -295,7 +295,7 @@ export class Spares {
   #discard(spare: Spare, reason: string): Promise<void> {
     const { telemetry, discard } = this.#parts;
     telemetry.metrics.count('roundhouse_spares_wasted_total', { reason });
-    telemetry.log.debug('spare_discarded', { reason });
+    telemetry.log.debug?.('spare_discarded', { reason });
     const done = discard(spare)
       .catch((error: unknown) =>
         telemetry.log.warn('spare_not_discarded', { reason, error: errorText(error) }),

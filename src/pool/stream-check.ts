@@ -5,20 +5,21 @@ import { unlessAborted } from '../time/deadline.ts';
 /**
  * What the seed does with the stream of a session that is asked for (S7 to S12). The timers of the turn itself act when a
  * limit passes; here one that passed unnoticed, on a busy event loop or a machine that slept, acts at once. A healthy
- * running turn is left alone: its session is returned busy. Resolves when a turn that had to be stopped has ended.
+ * running turn is left alone: its session is returned busy. Resolves when a turn that had to be stopped has ended;
+ * undefined when there was none.
  */
-export async function checkStream(
+export function checkStream(
   client: SessionClient,
   { log }: Telemetry,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<void> | undefined {
   const { activeTurn, stream } = client;
-  if (activeTurn === undefined && stream === undefined) return;
+  if (activeTurn === undefined && stream === undefined) return undefined;
   const names = { sessionId: client.name, clientId: client.clientId };
   const clear = (wasRecent: boolean): void => {
     const code = activeTurn?.cause?.code;
     client.clearStream();
-    log.debug('session_pool_stream_cleared', {
+    log.debug?.('session_pool_stream_cleared', {
       ...names,
       wasInterrupted: code !== undefined,
       wasRecent,
@@ -27,22 +28,21 @@ export async function checkStream(
     });
   };
   const held = stream !== undefined && !stream.released;
-  log.debug('session_pool_active_stream_detected', {
+  log.debug?.('session_pool_active_stream_detected', {
     ...names,
     hasStream: activeTurn !== undefined || stream !== undefined,
     hasHandle: held,
-    idleSeconds: activeTurn === undefined ? client.metrics.idleSeconds : activeTurn.idleMs / 1000,
+    idleSeconds: activeTurn === undefined ? client.idleSeconds : activeTurn.idleMs / 1000,
   });
   if (activeTurn !== undefined) {
     // S8 and S9: the turn acts on its overdue limit, as it does when its timer fires.
-    if (!activeTurn.checkLimit()) return;
-    await unlessAborted(activeTurn.ended, signal);
-    clear(false);
-    return;
+    if (!activeTurn.checkLimit()) return undefined;
+    return unlessAborted(activeTurn.ended, signal).then(() => clear(false));
   }
   // S10: the turn has ended and its stream is still held. It keeps what it has; the session is free at once.
   if (held)
-    log.debug('session_pool_clearing_recent_stream', { ...names, oldHandleId: stream?.handleId });
+    log.debug?.('session_pool_clearing_recent_stream', { ...names, oldHandleId: stream?.handleId });
   // S11: whether or not a handle was left, no stream remains.
   clear(held);
+  return undefined;
 }

@@ -6,6 +6,8 @@ export interface TenantLimits {
   readonly weight?: number | undefined;
   /** Turns that may run or queue at once, over all its sessions. Default: no limit of its own. */
   readonly maxTurns?: number | undefined;
+  /** Named sessions that may exist, in memory or not; see `SessionQuota`. Default: no limit of its own. */
+  readonly maxSessions?: number | undefined;
   /** Its callers that may wait for a slot. Default: no limit of its own. */
   readonly maxWaiters?: number | undefined;
 }
@@ -25,6 +27,10 @@ export class Tenants {
 
   maxWaitersOf(tenant: string): number | undefined {
     return this.#limits.get(tenant)?.maxWaiters;
+  }
+
+  maxSessionsOf(tenant: string): number | undefined {
+    return this.#limits.get(tenant)?.maxSessions;
   }
 
   /** Turns of the key that run or queue now. */

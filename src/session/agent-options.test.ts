@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
+import { fingerprint, mergeOptions } from './agent-options.ts';
 
 test('what is omitted is inherited, what is given wins', () => {
   const base = { model: 'a', tools: ['Bash'] };
@@ -16,8 +16,12 @@ test('the fingerprint leaves out the model, which changes live, and the order of
   expect(fingerprint({})).not.toBe(fingerprint({ tools: [] }));
 });
 
-test('options are the same only if the model is too', () => {
-  expect(sameOptions({ model: 'x', tools: [] }, { tools: [], model: 'x' })).toBe(true);
-  expect(sameOptions({ model: 'x' }, { model: 'y' })).toBe(false);
-  expect(sameOptions({}, { model: 'y' })).toBe(false);
+test('equal options, the model included, leave the very same object', () => {
+  const base = { model: 'x', tools: ['A'], systemPrompt: { mode: 'append', text: 'b' } } as const;
+  expect(mergeOptions(base, {})).toBe(base);
+  expect(mergeOptions(base, { tools: ['A'], model: 'x' })).toBe(base);
+  expect(mergeOptions(base, { systemPrompt: { text: 'b', mode: 'append' } })).toBe(base);
+  expect(mergeOptions(base, { model: 'y' })).not.toBe(base);
+  expect(mergeOptions(base, { tools: ['A', 'B'] })).toEqual({ ...base, tools: ['A', 'B'] });
+  expect(mergeOptions({}, { tools: [] })).toEqual({ tools: [] });
 });

@@ -2,15 +2,14 @@ import { createHash } from 'node:crypto';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 
 /**
- * Options with the later ones laid over the earlier: what is omitted is inherited, what is equal changes nothing.
+ * Options with the later ones laid over the earlier: what is omitted is inherited, what is equal changes nothing. Where
+ * nothing changes, the model included, the result is `base` itself.
  */
-export function mergeOptions(base: AgentOptions, later: AgentOptions | undefined): AgentOptions {
-  return later === undefined ? base : { ...base, ...later };
-}
-
-/** Whether nothing would change, the model included. */
-export function sameOptions(a: AgentOptions, b: AgentOptions): boolean {
-  return canonicalJson(a) === canonicalJson(b);
+export function mergeOptions(base: AgentOptions, later: AgentOptions = {}): AgentOptions {
+  for (const key of Object.keys(later)) {
+    if (!isEqual(Reflect.get(base, key), Reflect.get(later, key))) return { ...base, ...later };
+  }
+  return base;
 }
 
 /**
@@ -19,6 +18,10 @@ export function sameOptions(a: AgentOptions, b: AgentOptions): boolean {
 export function fingerprint(options: AgentOptions): string {
   const { model: _live, ...fixed } = options;
   return createHash('sha256').update(canonicalJson(fixed)).digest('hex').slice(0, 16);
+}
+
+function isEqual(a: unknown, b: unknown): boolean {
+  return a === b || canonicalJson(a) === canonicalJson(b);
 }
 
 /** JSON with keys sorted and undefined left out, so that equal options have equal texts. */

@@ -13,6 +13,8 @@ export interface JournalParts {
   readonly lastNumber: number;
   readonly store: SessionStore;
   readonly tailLimits?: TailLimits;
+  /** Called when the last reader of the log has left. */
+  readonly onUnread?: () => void;
   readonly telemetry: Telemetry;
 }
 
@@ -39,6 +41,7 @@ export class Journal {
       onPatched: (patch) => {
         this.#row = { ...this.#row, ...patch };
       },
+      ...(parts.onUnread !== undefined && { onUnread: parts.onUnread }),
       ...(parts.tailLimits !== undefined && { tailLimits: parts.tailLimits }),
     });
   }

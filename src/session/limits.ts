@@ -107,8 +107,14 @@ export const turnLimitOverridesSchema = z.strictObject(
   ),
 ) as z.ZodType<Partial<TurnLimits>>;
 
-/** Limits as a caller gave them, without those that it left undefined. `invalid_request` for an unknown name or out of bounds. */
-export function checkedLimits(limits: Partial<TurnLimits> = {}): Partial<TurnLimits> {
+/**
+ * Limits as a caller gave them, without those that it left undefined; undefined when it gave none. `invalid_request` for an
+ * unknown name or out of bounds.
+ */
+export function checkedLimits(
+  limits: Partial<TurnLimits> | undefined,
+): Partial<TurnLimits> | undefined {
+  if (limits === undefined) return undefined;
   const given = Object.fromEntries(
     Object.entries(limits).filter(([, value]) => value !== undefined),
   );
@@ -120,8 +126,13 @@ export function checkedLimits(limits: Partial<TurnLimits> = {}): Partial<TurnLim
   throw new RoundhouseError('invalid_request', `limits: ${mistakes.join('; ')}`);
 }
 
-/** Whether the later ones, laid over the others, would change nothing. */
-export function changesNothing(base: Partial<TurnLimits>, later: Partial<TurnLimits>): boolean {
-  const known = new Map(Object.entries(base));
-  return Object.entries(later).every(([name, value]) => known.get(name) === value);
+/** Limits with the later ones laid over the earlier. Where nothing changes, the result is `base` itself. */
+export function mergeLimits(
+  base: Partial<TurnLimits>,
+  later: Partial<TurnLimits> = {},
+): Partial<TurnLimits> {
+  for (const name of Object.keys(later)) {
+    if (Reflect.get(base, name) !== Reflect.get(later, name)) return { ...base, ...later };
+  }
+  return base;
 }

@@ -16,6 +16,8 @@ export interface Attachment {
   readonly connection: Connection;
   /** Fingerprint of the options that the process was started with. */
   readonly optionsKey: string;
+  /** The options last seen to have that fingerprint; see {@link isStartedWith}. */
+  options: AgentOptions;
   readonly sinceMs: number;
   /** Turns that it has begun. */
   turns: number;
@@ -86,6 +88,12 @@ export class SessionLink {
     return this.#state.name === 'attached' ? this.#state.attachment : undefined;
   }
 
+  /** Whether a process is attached that takes prompts, or whose turn will see its end. */
+  get isReady(): boolean {
+    if (this.#state.name !== 'attached') return false;
+    return this.#state.attachment.connection.process.alive || this.#parts.isTurnRunning();
+  }
+
   /**
    * Makes sure that a process is attached. Joins a connect that is under way. Aborting `signal` gives up this wait only,
    * and the connect with it when nobody else waits and no prompt needs it.
@@ -93,13 +101,11 @@ export class SessionLink {
   async ensureAttached(signal?: AbortSignal): Promise<void> {
     for (;;) {
       switch (this.#state.name) {
-        case 'attached': {
-          const { process } = this.#state.attachment.connection;
-          if (process.alive || this.#parts.isTurnRunning()) return;
+        case 'attached':
+          if (this.isReady) return;
           // It is dying; until it is gone there must be no other.
-          await unlessAborted(process.exited, signal);
+          await unlessAborted(this.#state.attachment.connection.process.exited, signal);
           break;
-        }
         case 'closing':
           await unlessAborted(this.#state.done, signal);
           break;
@@ -233,11 +239,11 @@ export class SessionLink {
 
   #attach(connection: Connection, options: AgentOptions): void {
     const { clientId } = connection;
-    const optionsKey = fingerprint(options);
     const attachment: Attachment = {
       clientId,
       connection,
-      optionsKey,
+      optionsKey: fingerprint(options),
+      options,
       sinceMs: monotonicMs(),
       turns: 0,
       memoryBytes: undefined,
@@ -323,6 +329,17 @@ export class SessionLink {
     this.#state = next;
     this.#parts.onChange(reason);
   }
+}
+
+/**
+ * Whether the process was started with options of the same fingerprint. Options are never changed in place, so those that
+ * were equal once need no second look.
+ */
+export function isStartedWith(attachment: Attachment, options: AgentOptions): boolean {
+  if (attachment.options === options) return true;
+  if (attachment.optionsKey !== fingerprint(options)) return false;
+  attachment.options = options;
+  return true;
 }
 
 /** The failure is in the state, and in the hands of those who wait. */

@@ -1,9 +1,9 @@
-import { fingerprint, mergeOptions, sameOptions } from './agent-options.ts';
+import { mergeOptions } from './agent-options.ts';
 import type { Connection, Connector } from './connector.ts';
 import { ContextUse, type ContextEstimate } from './context-use.ts';
 import { Journal } from './journal.ts';
-import { changesNothing, checkedLimits, type TurnLimits } from './limits.ts';
-import { SessionLink, type Attachment } from './link.ts';
+import { checkedLimits, mergeLimits, type TurnLimits } from './limits.ts';
+import { isStartedWith, SessionLink, type Attachment } from './link.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import {
   ABANDONED,
@@ -46,7 +46,7 @@ export interface SessionClientParts {
   readonly spare?: Connection;
   readonly tailLimits?: TailLimits;
   readonly telemetry: Telemetry;
-  /** Called after every change of {@link SessionClient.status}, and when the session comes to rest. */
+  /** Called after every change of {@link SessionClient.status}, and when nobody needs the session: at rest, or unread. */
   readonly onChange: (client: SessionClient) => void;
   /**
    * Called before a further turn on the same process. True when that is being taken first; the turn comes when another one
@@ -109,7 +109,7 @@ export class SessionClient {
 
   constructor(parts: SessionClientParts) {
     this.#parts = parts;
-    this.#journal = new Journal(parts);
+    this.#journal = new Journal({ ...parts, onUnread: () => parts.onChange(this) });
     this.#link = new SessionLink({
       sessionName: parts.row.name,
       connector: parts.connector,
@@ -180,12 +180,21 @@ export class SessionClient {
     return this.#queue.length;
   }
 
-  get metrics(): SessionMetrics {
-    const now = monotonicMs();
+  /** Age of the attachment of the present process; 0 without one. */
+  get ageSeconds(): number {
     const { attachment } = this.#link;
+    return attachment === undefined ? 0 : (monotonicMs() - attachment.sinceMs) / 1000;
+  }
+
+  /** Time since the end of the last turn; 0 while one runs or waits. */
+  get idleSeconds(): number {
+    return this.busy ? 0 : (monotonicMs() - this.#restingSinceMs) / 1000;
+  }
+
+  get metrics(): SessionMetrics {
     return {
-      ageSeconds: attachment === undefined ? 0 : (now - attachment.sinceMs) / 1000,
-      idleSeconds: this.busy ? 0 : (now - this.#restingSinceMs) / 1000,
+      ageSeconds: this.ageSeconds,
+      idleSeconds: this.idleSeconds,
       messageCount: this.row.turnCount,
       errorCount: this.#errorCount,
       reused: this.#reused,
@@ -217,6 +226,7 @@ export class SessionClient {
       this.#removeFromQueue(turn);
       turn.finish(endBy(failure));
       this.#advance();
+      if (!this.busy) this.#parts.onChange(this);
       throw failure;
     }
   }
@@ -265,6 +275,11 @@ export class SessionClient {
     return this.#journal.log.readerCount;
   }
 
+  /** When the last turn ended, or the session got its process or came into memory after that; on the monotonic clock. */
+  get restingSinceMs(): number {
+    return this.#restingSinceMs;
+  }
+
   /** The number of the last record. */
   get lastNumber(): number {
     return this.#journal.log.lastNumber;
@@ -286,7 +301,7 @@ export class SessionClient {
   /** Whether the attached process was started with other options than the session now has. */
   get optionsChanged(): boolean {
     const { attachment } = this.#link;
-    return attachment !== undefined && attachment.optionsKey !== fingerprint(this.row.options);
+    return attachment !== undefined && !isStartedWith(attachment, this.row.options);
   }
 
   /** What the model would have to read again of the conversation; see {@link ContextUse.estimate}. */
@@ -315,19 +330,20 @@ export class SessionClient {
 
   /**
    * Lays options and limits over the session's. The next prompt has them: the model and the limits on the same process,
-   * options that can't change live in a new process by resume.
+   * options that can't change live in a new process by resume. Undefined when nothing changes.
    */
-  async change(later: {
-    agent?: AgentOptions | undefined;
-    limits: Partial<TurnLimits>;
-  }): Promise<void> {
-    const { options, limits } = this.row;
-    const changed = mergeOptions(options, later.agent);
-    const patch = {
-      ...(!sameOptions(changed, options) && { options: changed }),
-      ...(!changesNothing(limits, later.limits) && { limits: { ...limits, ...later.limits } }),
-    };
-    if (Object.keys(patch).length > 0) await this.#journal.patch(patch);
+  change(
+    agent: AgentOptions | undefined,
+    limits: Partial<TurnLimits> | undefined,
+  ): Promise<void> | undefined {
+    const { row } = this;
+    const options = mergeOptions(row.options, agent);
+    const limited = mergeLimits(row.limits, limits);
+    if (options === row.options && limited === row.limits) return undefined;
+    return this.#journal.patch({
+      ...(options !== row.options && { options }),
+      ...(limited !== row.limits && { limits: limited }),
+    });
   }
 
   /** The session is given out again on the same attachment, or after a recovery. */
@@ -377,8 +393,16 @@ export class SessionClient {
     if (this.#activity.name === 'resting') this.#activity.stream = undefined;
   }
 
-  /** Resolves when a process is attached, or a turn is under way. See {@link SessionLink.ensureAttached}. */
-  async ensureConnected(signal?: AbortSignal): Promise<void> {
+  /**
+   * Resolves when a process is attached, or a turn is under way; undefined when that is so already. See
+   * {@link SessionLink.ensureAttached}.
+   */
+  ensureConnected(signal?: AbortSignal): Promise<void> | undefined {
+    if (this.#refusal === undefined && this.#link.isReady) return undefined;
+    return this.#connected(signal);
+  }
+
+  async #connected(signal: AbortSignal | undefined): Promise<void> {
     if (this.#refusal !== undefined) throw this.#refusal;
     try {
       await this.#link.ensureAttached(signal);
@@ -455,7 +479,7 @@ export class SessionClient {
 
   #newTurn(
     content: PromptContent,
-    request: PromptRequest,
+    request: { readonly model?: string; readonly limits?: Partial<TurnLimits> | undefined },
     recovered?: { turnId: string; number: number },
   ): Turn {
     return new Turn({
@@ -505,7 +529,7 @@ export class SessionClient {
     if (attachment === undefined) {
       if (this.#link.status === 'disconnected' || this.#link.status === 'error')
         void this.#connectFor(turn);
-    } else if (attachment.optionsKey !== fingerprint(turn.agentOptions)) {
+    } else if (!isStartedWith(attachment, turn.agentOptions)) {
       void this.#link.release('options_changed');
     } else if (attachment.connection.process.alive) {
       if (attachment.turns > 0 && this.#parts.recycle?.(this) === true) return;
@@ -535,7 +559,6 @@ export class SessionClient {
     }));
     const end = effectiveEnd(outcome.end, turn.cause);
     if (end.reason === 'failed') this.#errorCount += 1;
-    this.#restingSinceMs = monotonicMs();
     await this.#journal.appendEnd(turn, end, true);
     // Looked at again: it may have died while the end was being written, when its end was still the turn's to see.
     this.#leave(turn, outcome.usable && attachment.connection.process.alive);
@@ -558,6 +581,7 @@ export class SessionClient {
 
   /** The running turn is over. What comes next depends on what is left of the process. */
   #leave(turn: Turn, usable: boolean): void {
+    this.#restingSinceMs = monotonicMs();
     if (this.#activity.name === 'interrupting') this.#activity.deadline.cancel();
     this.#activity = { name: 'resting', stream: this.#streams.get(turn) };
     if (usable) this.#changed('turn_ended');
@@ -641,8 +665,8 @@ export class SessionClient {
       if (failure !== undefined)
         log.warn('session_pool_interrupt_ongoing_failed', { ...fields, ...failure });
       else if (turn.end?.reason === 'failed')
-        log.debug('session_pool_interrupted_ongoing_timeout', fields);
-      else log.debug('session_pool_interrupt_ongoing_not_needed', fields);
+        log.debug?.('session_pool_interrupted_ongoing_timeout', fields);
+      else log.debug?.('session_pool_interrupt_ongoing_not_needed', fields);
     });
   }
 
@@ -661,11 +685,14 @@ export class SessionClient {
   }
 
   #onLinkChange(reason: string): void {
-    if (this.#link.status === 'attached') {
+    const link = this.#link.status;
+    if (link === 'attached') {
       this.#reused = false;
       this.#restingSinceMs = monotonicMs();
-      this.#activity = { name: 'resting', stream: undefined };
     }
+    // The last turn's stream goes with its process: thousands of sessions may rest without one.
+    if (link === 'attached' || link === 'disconnected')
+      this.#activity = { name: 'resting', stream: undefined };
     this.#changed(reason);
     this.#advance();
   }
@@ -683,7 +710,7 @@ export class SessionClient {
         `A session can't go from ${from} to ${to} (${reason}).`,
       );
     this.#status = to;
-    this.#parts.telemetry.log.debug('session_state_changed', {
+    this.#parts.telemetry.log.debug?.('session_state_changed', {
       ...this.#names(),
       from,
       to,

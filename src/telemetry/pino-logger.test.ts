@@ -11,7 +11,7 @@ function logged(event: string, fields?: LogFields): Record<string, unknown> {
     level: 'info',
     destination: { write: (line) => lines.push(line) },
   });
-  log.debug('below_the_level');
+  log.debug?.('below_the_level');
   log.info(event, fields);
   expect(lines).toHaveLength(1);
   return JSON.parse(lines[0] ?? '');
@@ -27,6 +27,16 @@ describe('the pino logger', () => {
       sessionId: 'sesn_1',
       currentSessions: 2,
     });
+  });
+
+  it('has debug only where such lines are kept, so that their facts are not gathered for nothing', () => {
+    const lines: string[] = [];
+    const destination = { write: (line: string) => lines.push(line) };
+    expect(createPinoLogger({ level: 'info', destination })).not.toHaveProperty('debug');
+    createPinoLogger({ level: 'debug', destination }).debug?.('looked_at', { sessionId: 'sesn_1' });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'debug', event: 'looked_at', sessionId: 'sesn_1' },
+    ]);
   });
 
   it('keeps code, facts and cause of an error', () => {

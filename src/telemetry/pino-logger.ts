@@ -35,5 +35,6 @@ export function createPinoLogger({ level, destination }: PinoLoggerOptions): Log
     (event: string, fields: LogFields = {}): void => {
       if (logger.isLevelEnabled(name)) logger[name](plainFields(fields), event);
     };
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+  const levels = { info: at('info'), warn: at('warn'), error: at('error') };
+  return logger.isLevelEnabled('debug') ? { ...levels, debug: at('debug') } : levels;
 }

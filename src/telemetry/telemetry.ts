@@ -3,7 +3,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 /** The port for logs. `event` is a stable name in snake_case; operators filter by it. */
 export interface Logger {
-  debug(event: string, fields?: LogFields): void;
+  /** Absent where nobody keeps these lines: then `log.debug?.(…)` does not even gather their facts. */
+  debug?(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
@@ -105,6 +106,6 @@ export interface Telemetry {
 
 /** Keeps nothing. For libraries that bring no telemetry, and for tests that look at none. */
 export const NO_TELEMETRY: Telemetry = {
-  log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+  log: { info: () => {}, warn: () => {}, error: () => {} },
   metrics: { count: () => {}, observe: () => {} },
 };

@@ -172,6 +172,16 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
         expect(await walk({ tenant: 'key-c', limit: 2 })).toHaveLength(0);
       });
 
+      it('counts the named sessions of one tenant, and no deleted one', async () => {
+        expect(await store.countSessions('key-a')).toBe(0);
+        const [newest = ''] = await createMany(8);
+        const ofA = await walk({ tenant: 'key-a', kind: 'named', limit: 100 });
+        expect(await store.countSessions('key-a')).toBe(ofA.length);
+        expect(await store.countSessions('key-b')).toBe(3);
+        await store.deleteSession(newest);
+        expect(await store.countSessions('key-b')).toBe(2);
+      });
+
       it('goes on at the same place when sessions come and go between two pages', async () => {
         const ids = await createMany(6);
         const first = await store.listSessions({ limit: 3 });

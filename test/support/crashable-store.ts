@@ -40,6 +40,8 @@ export class CrashableStore implements SessionStore {
     this.#reach(() => this.#store.findSession(...call));
   listSessions: SessionStore['listSessions'] = (...call) =>
     this.#reach(() => this.#store.listSessions(...call));
+  countSessions: SessionStore['countSessions'] = (...call) =>
+    this.#reach(() => this.#store.countSessions(...call));
   claimSession: SessionStore['claimSession'] = (...call) =>
     this.#reach(() => this.#store.claimSession(...call));
   readEvents: SessionStore['readEvents'] = (...call) =>

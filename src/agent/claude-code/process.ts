@@ -226,7 +226,7 @@ export class ClaudeCodeProcess implements AgentProcess {
       for await (const message of this.#parts.query) this.#receive(message);
     } catch (error) {
       // The SDK throws when the process ends unasked; how it ended is told by our own handle.
-      this.#parts.log.debug('agent_stream_ended', {
+      this.#parts.log.debug?.('agent_stream_ended', {
         clientId: this.clientId,
         error: this.#parts.redact(errorText(error)),
       });
@@ -269,7 +269,7 @@ export class ClaudeCodeProcess implements AgentProcess {
       // A process that is stuck never answers; whoever waits then ends it, and with it the turn.
       await Promise.race([this.#parts.query.interrupt(), turn.finished]);
     } catch (error) {
-      this.#parts.log.debug('agent_interrupt_failed', {
+      this.#parts.log.debug?.('agent_interrupt_failed', {
         clientId: this.clientId,
         error: errorText(error),
       });

@@ -119,6 +119,15 @@ export class MemorySessionStore implements SessionStore {
     return { sessions: copy(sessions), next };
   }
 
+  async countSessions(tenant: string): Promise<number> {
+    this.#checkOpen();
+    let count = 0;
+    for (const { row } of this.#sessions.values()) {
+      if (row.tenant === tenant && row.kind === 'named') count += 1;
+    }
+    return count;
+  }
+
   async claimSession(id: string, owner: string): Promise<SessionRow> {
     this.#checkOpen();
     const session = this.#sessions.get(id);

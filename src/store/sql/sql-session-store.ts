@@ -128,6 +128,19 @@ export class SqlSessionStore implements SessionStore {
     });
   }
 
+  countSessions(tenant: string): Promise<number> {
+    return this.#mapped(async () => {
+      const { count } = await this.#db
+        .selectFrom('sessions')
+        .select((eb) => eb.fn.countAll<number | string | bigint>().as('count'))
+        .where('tenant', '=', tenant)
+        .where('kind', '=', 'named')
+        .executeTakeFirstOrThrow();
+      // Databases give it as a number, a text or a big one.
+      return Number(count);
+    });
+  }
+
   claimSession(id: string, owner: string): Promise<SessionRow> {
     return this.#mapped(async () => {
       const row = await this.#db
