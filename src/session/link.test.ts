@@ -280,6 +280,20 @@ test.each(['disconnected', 'connecting', 'attached', 'closing', 'error'] as cons
   },
 );
 
+test('the end of a process that was surrendered is not the affair of its link', async () => {
+  const transcriptStale = vi.fn<() => void>();
+  const { link, reasons } = makeLink({ parts: { transcriptStale } });
+  const process = scripted();
+  const prepared = { clientId: process.clientId, process, processFolder: '/p', generation: '1' };
+  link.adopt(prepared, {});
+  expect(link.surrender('withdrawn')?.connection).toBe(prepared);
+  process.die('SIGKILL', { transcriptStale: true });
+  await pass(EXIT_MS);
+  expect(process.gone).toBe(true);
+  expect(transcriptStale).not.toHaveBeenCalled();
+  expect(reasons).toEqual(['connected', 'withdrawn']);
+});
+
 test('a process that is dying at rest is not taken for one that can be used', async () => {
   const { link, processes } = makeLink();
   void link.ensureAttached();
