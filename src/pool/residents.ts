@@ -142,11 +142,18 @@ export class Residents {
     const { tenant, name } = client;
     const resident = this.#residents.get(tenant, name);
     if (resident?.client !== client) return Promise.resolve();
-    if (resident.departure === undefined) this.#parts.places.withdraw(client);
-    resident.departure ??= work().finally(() => {
-      this.#residents.delete(tenant, name);
-      resident.place.release();
-    });
+    if (resident.departure === undefined) {
+      // It is leaving before `work` changes anything of it: no change may offer it for its place again.
+      const left = Promise.withResolvers<void>();
+      resident.departure = left.promise;
+      this.#parts.places.withdraw(client);
+      left.resolve(
+        work().finally(() => {
+          this.#residents.delete(tenant, name);
+          resident.place.release();
+        }),
+      );
+    }
     return resident.departure;
   }
 
