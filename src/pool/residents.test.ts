@@ -126,6 +126,27 @@ test('deleting a session that runs ends its turn, its process, its data and its 
   expect(await fixture.store.getSession(client.id)).toBeUndefined();
 });
 
+test('a call whose session is deleted while it writes is told that the session has ended', async () => {
+  const fixture = makePool();
+  const client = await fixture.pool.getSessionClient('a');
+  const append = fixture.store.append.bind(fixture.store);
+  vi.spyOn(fixture.store, 'append').mockImplementation(async (...call) => {
+    await sleep(100);
+    return append(...call);
+  });
+  const changing = fixture.pool.getSessionClient('a', { agent: { tools: [] } });
+  const prompting = client.prompt(text('hello'));
+  const refused = Promise.allSettled([changing, prompting]);
+  expect(await fixture.pool.deleteSession('default', 'a')).toBe(true);
+  await pass(1_000);
+  expect(await refused).toMatchObject([
+    { reason: { code: 'session_ended' } },
+    { reason: { code: 'session_ended' } },
+  ]);
+  vi.restoreAllMocks();
+  expect((await fixture.pool.getSessionClient('a')).id).not.toBe(client.id);
+});
+
 test('sessions of two tenants with one name are two sessions', async () => {
   const fixture = makePool();
   const mine = await fixture.pool.getSessionClient('a', { tenant: 'mine' });
@@ -168,4 +189,21 @@ test('who asks for a session that is being deleted outside memory gets a new one
   await following;
   expect(fixture.driver.alive).toHaveLength(1);
   expect(fixture.host.workspaces.size).toBe(1);
+});
+
+test('who joins an arrival that is being given up, while the session leaves memory, gets the session', async () => {
+  const fixture = makePool({ pool: { maxSessions: 1 }, driver: { exitMs: 3_000 } });
+  await ask(fixture, 'a', 'one');
+  const other = ask(fixture, 'b', 'hello');
+  await settle();
+  const abort = new AbortController();
+  const leaving = fixture.pool.getSessionClient('a', { signal: abort.signal });
+  leaving.catch(() => {});
+  await settle();
+  abort.abort(new Error('left'));
+  await expect(leaving).rejects.toThrow('left');
+  const staying = ask(fixture, 'a', 'two');
+  await pass(20_000);
+  expect(await other).toBe('You said: hello. Before: nothing.');
+  expect(await staying).toBe('You said: two. Before: one.');
 });

@@ -222,7 +222,7 @@ export class SessionClient {
       );
       return this.#admit(turn, record?.number ?? this.#journal.log.lastNumber, request);
     } catch (error) {
-      const failure = asRoundhouseError(error, 'storage_failed');
+      const failure = this.#whyNotWritten(error);
       this.#removeFromQueue(turn);
       turn.finish(endBy(failure));
       this.#advance();
@@ -330,7 +330,8 @@ export class SessionClient {
 
   /**
    * Lays options and limits over the session's. The next prompt has them: the model and the limits on the same process,
-   * options that can't change live in a new process by resume. Undefined when nothing changes.
+   * options that can't change live in a new process by resume. Undefined when nothing changes. Rejects with `storage_failed`,
+   * `session_moved`, or why the session ends.
    */
   change(
     agent: AgentOptions | undefined,
@@ -340,9 +341,12 @@ export class SessionClient {
     const options = mergeOptions(row.options, agent);
     const limited = mergeLimits(row.limits, limits);
     if (options === row.options && limited === row.limits) return undefined;
-    return this.#journal.patch({
+    const patch = {
       ...(options !== row.options && { options }),
       ...(limited !== row.limits && { limits: limited }),
+    };
+    return this.#journal.patch(patch).catch((error: unknown) => {
+      throw this.#whyNotWritten(error);
     });
   }
 
@@ -475,6 +479,12 @@ export class SessionClient {
       const message = `Session ${this.name} has ${this.#parts.maxQueuedTurns} prompts waiting, which is the limit; retry later.`;
       throw new RoundhouseError('queue_full', message, { retryAfterSeconds: 1 });
     }
+  }
+
+  /** The store does not know a session that was deleted meanwhile; why it ended says more than that. */
+  #whyNotWritten(error: unknown): RoundhouseError {
+    const failure = asRoundhouseError(error, 'storage_failed');
+    return failure.code === 'session_not_found' ? (this.#refusal ?? failure) : failure;
   }
 
   #newTurn(
