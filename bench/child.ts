@@ -20,14 +20,19 @@ export interface ChildOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Where its stderr goes; by default to ours. */
   readonly errorFile?: string;
+  /** Further arguments of Node, before the module. */
+  readonly nodeArguments?: readonly string[];
 }
 
 /** Starts `module`, which answers through `serveParent`. */
-export function startChild(module: URL, { environment, errorFile }: ChildOptions): Child {
+export function startChild(
+  module: URL,
+  { environment, errorFile, nodeArguments = [] }: ChildOptions,
+): Child {
   const errors = errorFile === undefined ? 'inherit' : openSync(errorFile, 'a', 0o600);
   const child = fork(module, {
     env: { ...environment },
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', ...nodeArguments],
     stdio: ['ignore', 'inherit', errors, 'ipc'],
     serialization: 'advanced',
   });

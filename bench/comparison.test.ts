@@ -29,6 +29,16 @@ test('without pairs the difference is that of the medians', () => {
   expect(toRow({ what: '', unit: 'µs', base, ours: [10] }).difference).toBe(7.5);
 });
 
+test('what is no time has no p99', () => {
+  const base = { name: 'bare', samples: [3] };
+  for (const unit of ['starts/s', 'MiB', '%'] as const) {
+    expect(toRow({ what: '', unit, base, ours: [4] })).toMatchObject({
+      baseP99: null,
+      oursP99: null,
+    });
+  }
+});
+
 test('a rate has no p99, and nothing to compare with leaves gaps', () => {
   expect(toRow({ what: 'calls', unit: 'calls/s', ours: [100, 300] })).toMatchObject({
     oursMedian: 200,

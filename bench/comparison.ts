@@ -1,7 +1,22 @@
 import { median, pairedDifference, percentile } from './stats.ts';
 
-/** Units of what is measured. Rates are better when greater, times when smaller. */
-export type Unit = 'ms' | 'µs' | 'events/s' | 'calls/s' | 'records/s';
+/** Units of what is measured. Rates are better when greater, times and sizes when smaller. */
+export const UNITS = [
+  'ms',
+  'µs',
+  'events/s',
+  'calls/s',
+  'records/s',
+  'starts/s',
+  'MiB',
+  'KiB',
+  '%',
+] as const;
+
+export type Unit = (typeof UNITS)[number];
+
+/** Units of single happenings; a sample of any other is a whole round, or a reading, and has no p99. */
+const TIMES: readonly Unit[] = ['ms', 'µs'];
 
 /** What was measured of ours, beside what it is compared with. */
 export interface Comparison {
@@ -26,7 +41,7 @@ export interface Row {
   /** The median of the differences of pairs, in `unit`; see `pairedDifference`. */
   readonly difference: number | null;
   readonly baseP99: number | null;
-  /** Null for a rate: its samples are whole rounds. */
+  /** Null for what is no time. */
   readonly oursP99: number | null;
 }
 
@@ -34,7 +49,7 @@ export interface Row {
 export function toRow({ what, unit, base, ours }: Comparison): Row {
   const oursMedian = median(ours);
   const baseMedian = base === undefined ? null : median(base.samples);
-  const isRate = unit.endsWith('/s');
+  const isTime = TIMES.includes(unit);
   return {
     what,
     unit,
@@ -44,8 +59,8 @@ export function toRow({ what, unit, base, ours }: Comparison): Row {
     oursMedian,
     ratio: baseMedian === null ? null : oursMedian / baseMedian,
     difference: base === undefined || baseMedian === null ? null : difference(base.samples, ours),
-    baseP99: base === undefined || isRate ? null : percentile(base.samples, 0.99),
-    oursP99: isRate ? null : percentile(ours, 0.99),
+    baseP99: base === undefined || !isTime ? null : percentile(base.samples, 0.99),
+    oursP99: isTime ? percentile(ours, 0.99) : null,
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { Comparison } from './comparison.ts';
+import { UNITS, type Comparison } from './comparison.ts';
 import { serveParent } from './child.ts';
 
 /** What a suite is run with. */
@@ -19,7 +19,7 @@ export type SuiteOptions = z.output<typeof suiteOptionsSchema>;
 export const comparisonsSchema = z.array(
   z.object({
     what: z.string(),
-    unit: z.enum(['ms', 'µs', 'events/s', 'calls/s', 'records/s']),
+    unit: z.enum(UNITS),
     base: z.object({ name: z.string(), samples: z.array(z.number()) }).exactOptional(),
     ours: z.array(z.number()),
   }),

@@ -27,5 +27,6 @@ test('numbers have the digits that they deserve', () => {
   expect(formatNumber(1234.5, 'µs')).toBe('1,235');
   expect(formatNumber(-4.321, 'ms')).toBe('-4.32');
   expect(formatNumber(12.3, 'events/s')).toBe('12');
+  expect(formatNumber(2.345, 'starts/s')).toBe('2.35');
   expect(formatNumber(null, 'ms')).toBe('-');
 });

@@ -34,10 +34,11 @@ export function formatTable(rows: readonly Row[]): string {
   return [header, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** A number with as many digits as it deserves: rates and greater times whole, smaller ones with up to two decimals. */
+/** A number with as many digits as it deserves: greater ones whole (rates from 10 on), smaller ones with up to two decimals. */
 export function formatNumber(value: number | null, unit: Unit): string {
   if (value === null) return GAP;
-  const decimals = unit.endsWith('/s') || Math.abs(value) >= 1000 ? 0 : decimalsOf(value);
+  const wholeFrom = unit.endsWith('/s') ? 10 : 1000;
+  const decimals = Math.abs(value) >= wholeFrom ? 0 : decimalsOf(value);
   return value.toLocaleString('en-US', {
     minimumFractionDigits: decimals,
     maximumFractionDigits: decimals,

@@ -89,7 +89,8 @@ async function sayFarewell(world: World, ledger: Ledger, session: SessionEntry):
   ledger.violation({ invariant: 'alive', what });
 }
 
-async function stopInOrder(world: World, ledger: Ledger, when: string): Promise<void> {
+/** SIGTERM, a clean end, and nothing left of processes and folders. */
+export async function stopInOrder(world: World, ledger: Ledger, when: string): Promise<void> {
   const { code, signal } = await world.stop('SIGTERM');
   if (code !== 0)
     ledger.violation({
@@ -121,13 +122,14 @@ async function checkDeletions(
 }
 
 /** I9: no workspace of a deleted session is left, nor one that was made for a session that never came. */
-function checkWorkspaces({ dataDir }: World, ledger: Ledger, logs: Logs): void {
+export function checkWorkspaces({ dataDir }: World, ledger: Ledger, logs: Logs): void {
   const folders = readdirSync(join(dataDir, 'workspaces')).length;
   if (folders === logs.size) return;
   ledger.violation({ invariant: 'I9', what: `${folders} workspaces for ${logs.size} sessions` });
 }
 
-function checkLogs(ledger: Ledger, sessions: readonly SessionEntry[], logs: Logs): void {
+/** Everything that logs can be held against: the whole of a run. */
+export function checkLogs(ledger: Ledger, sessions: readonly SessionEntry[], logs: Logs): void {
   const endedAt = new Map<string, number>();
   for (const session of sessions) {
     const records = logs.get(session.name) ?? [];

@@ -26,6 +26,10 @@ export interface PromptParts {
   readonly session: SessionEntry;
   readonly entry: PromptEntry;
   readonly pace?: Pace;
+  /** Of the server that asks for one. */
+  readonly key?: string;
+  /** Called with each piece of the answer's text. */
+  readonly onText?: () => void;
 }
 
 /** A prompt whose client waits for its answer. */
@@ -70,7 +74,10 @@ async function follow(parts: PromptParts, leaving: AbortController): Promise<voi
     names.push(event);
     if (event === 'content_block_delta') {
       const parsed = deltaSchema.safeParse(JSON.parse(data));
-      if (parsed.success) entry.answer += parsed.data.delta.text;
+      if (parsed.success) {
+        entry.answer += parsed.data.delta.text;
+        parts.onText?.();
+      }
     }
     if (pace.slow === true && names.length <= SLOW_EVENTS)
       await sleep(SLOW_MS, undefined, { keepAlive: true });
@@ -87,7 +94,7 @@ async function follow(parts: PromptParts, leaving: AbortController): Promise<voi
 
 /** The answer's stream; undefined when there is none, and then the entry has its outcome. */
 async function open(
-  { world, session, entry }: PromptParts,
+  { world, session, entry, key }: PromptParts,
   signal: AbortSignal,
 ): Promise<EventStream | undefined> {
   const body = {
@@ -98,7 +105,11 @@ async function open(
   };
   const request: RequestInit = {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-session-id': session.name },
+    headers: {
+      'content-type': 'application/json',
+      'x-session-id': session.name,
+      ...(key !== undefined && { 'x-api-key': key }),
+    },
     body: JSON.stringify(body),
   };
   try {

@@ -25,11 +25,17 @@ const pageSchema = z.object({ data: z.array(recordSchema), next: z.number().null
 const PAGE = 5_000;
 
 /** Every record of a session; undefined when there is no such session. Rejects for any other answer than these two. */
-export async function readLog(url: string, session: string): Promise<LogRecord[] | undefined> {
+export async function readLog(
+  url: string,
+  session: string,
+  key?: string,
+): Promise<LogRecord[] | undefined> {
+  const headers: Record<string, string> = key === undefined ? {} : { 'x-api-key': key };
   const records: LogRecord[] = [];
   let after: number | null = 0;
   while (after !== null) {
-    const response = await fetch(`${url}/sessions/${session}/events?limit=${PAGE}&after=${after}`);
+    const query = `limit=${PAGE}&after=${after}`;
+    const response = await fetch(`${url}/sessions/${session}/events?${query}`, { headers });
     const body: unknown = await response.json();
     if (response.status === 404) return undefined;
     if (!response.ok) throw new Error(`${response.status} for the events of ${session}`);

@@ -15,7 +15,7 @@ import { ServerProcess, type ServerExit } from './server-process.ts';
 const TOKEN_DELAY_MS = 10;
 const STOP_LIMIT_MS = 60_000;
 /** Limits as short as the schema and a busy machine allow: what stalls ends within seconds. */
-const SETTINGS = {
+const SHORT_LIMITS = {
   ROUNDHOUSE_LOG_LEVEL: 'debug',
   ROUNDHOUSE_AGENT_MAX_RETRIES: '2',
   ROUNDHOUSE_POOL_WAIT_MS: '20000',
@@ -46,6 +46,10 @@ export interface WorldOptions {
   /** Whether to try to give the data directory a small disk of its own, so that it can be filled. */
   readonly ownDisk: boolean;
   readonly ledger: Ledger;
+  /** Settings of the server, as `ROUNDHOUSE_…` variables. Default: limits so short that what stalls ends within seconds. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Called with every line of the server's log. */
+  readonly onLogLine?: (line: string) => void;
 }
 
 /** The server with its agents, and the upstream they talk to. Everything stands in one folder and goes with it. */
@@ -119,13 +123,13 @@ export class World {
 
   /** Starts a server on the data directory. A violation, and a rejection, when it does not come up. */
   async launch(): Promise<void> {
-    const { maxProcesses, maxResidents } = this.#options;
+    const { maxProcesses, maxResidents, settings = SHORT_LIMITS } = this.#options;
     try {
       this.#server = await ServerProcess.start({
         root: this.root,
         upstreamUrl: this.#simulator.url,
         settings: {
-          ...SETTINGS,
+          ...settings,
           ROUNDHOUSE_POOL_MAX_PROCESSES: String(maxProcesses),
           ROUNDHOUSE_POOL_MAX_SESSIONS: String(maxResidents),
         },
@@ -212,7 +216,8 @@ export class World {
 
   /** The log's only claim on the checks: an error of the kind that is a defect by definition. */
   #onLogLine(line: string): void {
-    const { ledger } = this.#options;
+    const { ledger, onLogLine } = this.#options;
+    onLogLine?.(line);
     if (line.includes('"code":"internal"') || line.includes(ERROR_KINDS.internal.when))
       ledger.violation({ invariant: 'alive', what: `internal error: ${line.slice(0, 2_000)}` });
     const event = /"event":"(session_reader_cut|session_transcript_rescued)"/.exec(line)?.[1];

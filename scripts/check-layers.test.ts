@@ -50,10 +50,18 @@ const PLANTED: Readonly<Record<string, Planted>> = {
     "import type { A } from '../events/record.ts';",
   ),
   'room:events': plant('src/events/planted.ts', "import type { A } from '../contracts/host.ts';"),
+  'room:definitions': plant(
+    'src/definitions/planted.ts',
+    "import type { A } from '../events/record.ts';",
+  ),
   'room:contracts': plant('src/contracts/planted.ts', "import type { A } from '../log/tail.ts';"),
   'room:log': plant('src/log/planted.ts', "import { a } from '../session/states.ts';"),
   'room:session': plant('src/session/planted.ts', "import type { A } from '../pool/options.ts';"),
   'room:pool': plant('src/pool/planted.ts', "import type { A } from '../http/app.ts';"),
+  'room:catalog': plant(
+    'src/catalog/planted.ts',
+    "import type { A } from '../dialects/managed-agents/agents.ts';",
+  ),
   'room:dialects': plant(
     'src/dialects/planted.ts',
     "import type { A } from '../contracts/host.ts';",
@@ -124,6 +132,7 @@ const PLANTED: Readonly<Record<string, Planted>> = {
   'package:node:path': plant('src/session/planted.ts', "import { join } from 'node:path';"),
   'package:node:crypto': plant('src/pool/planted.ts', "import { randomUUID } from 'node:crypto';"),
   'package:node:readline': plant('src/server.ts', "import { a } from 'node:readline/promises';"),
+  'package:node:util': plant('src/pool/planted.ts', "import { inspect } from 'node:util';"),
   'package:node:events': plant(
     'src/pool/planted.ts',
     "import { EventEmitter } from 'node:events';",
@@ -173,7 +182,7 @@ describe('the layer check', () => {
       `src/log/planted.ts:2  log imports src/http/app.ts (http).
   rule  room:log
   why   The log serves sessions and does not know what they do.
-  do    It may import time, errors, telemetry, events, contracts: pass in what else it needs, or move what both need to the left of both.
+  do    It may import time, errors, telemetry, events, definitions, contracts: pass in what else it needs, or move what both need to the left of both.
 `,
     );
   });

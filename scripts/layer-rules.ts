@@ -17,8 +17,8 @@ export interface Room {
 }
 
 const BASE = ['time', 'errors', 'telemetry'];
-const MODEL = [...BASE, 'events', 'contracts'];
-const CORE = [...MODEL, 'log', 'session', 'pool'];
+const MODEL = [...BASE, 'events', 'definitions', 'contracts'];
+const CORE = [...MODEL, 'log', 'session', 'pool', 'catalog'];
 
 export const ROOMS: Readonly<Record<string, Room>> = {
   time: {
@@ -42,9 +42,15 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     reason:
       'The event model is what all rooms agree on: types and pure functions, no behaviour of any room.',
   },
+  definitions: {
+    path: 'src/definitions/',
+    imports: [],
+    reason:
+      'What an agent and an environment are is plain data that stores, dialects and the core agree on.',
+  },
   contracts: {
     path: 'src/contracts/',
-    imports: [...BASE, 'events'],
+    imports: [...BASE, 'events', 'definitions'],
     reason: 'A contract that knows a user or an implementation of itself is none.',
   },
   log: {
@@ -64,11 +70,17 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     reason:
       'The pool is the library; HTTP, configuration and processes are what others bring to it.',
   },
+  catalog: {
+    path: 'src/catalog/',
+    imports: [...MODEL, 'log', 'session', 'pool'],
+    reason:
+      'What sessions are made of is kept and checked without knowing who asks for it, or in which words.',
+  },
   dialects: {
     path: 'src/dialects/',
-    imports: ['events', 'errors'],
+    imports: ['events', 'definitions', 'errors'],
     reason:
-      'A dialect is a pure translation of records, so that it can be tested with tables and used anywhere.',
+      'A dialect is a pure translation of records and definitions, so that it can be tested with tables and used anywhere.',
   },
   http: {
     path: 'src/http/',
@@ -189,7 +201,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
   },
   '@anthropic-ai/sdk': {
     rooms: ['cli'],
-    types: ['events', 'contracts', 'dialects', 'http', 'agent/claude-code'],
+    types: ['events', 'definitions', 'contracts', 'dialects', 'http', 'agent/claude-code'],
     reason: 'Its types are our wire format; the client itself is for `roundhouse chat` only.',
   },
   '@prometheus-io/client': { rooms: ['telemetry'], reason: 'Rooms count through the port.' },
@@ -236,6 +248,10 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     rooms: ['events', 'session', 'http', 'simulator', 'agent/claude-code', 'compose', 'cli'],
     reason: 'Ids and hashes are made in few places, so that their form can be told.',
   },
+  'node:util': {
+    rooms: ['catalog'],
+    reason: 'Whether a change changes anything is asked of Node, for data of any depth.',
+  },
   'node:readline': { rooms: ['cli'], reason: 'Only the command line talks with a person.' },
   'node:events': {
     rooms: [],
@@ -261,7 +277,7 @@ export interface Reach {
 
 export const REACHES: Readonly<Record<string, Reach>> = {
   'reach:core': {
-    from: ['log', 'session', 'pool'],
+    from: ['log', 'session', 'pool', 'catalog'],
     packages: [
       'node:child_process',
       'node:fs',

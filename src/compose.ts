@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
+import { Agents } from './catalog/agents.ts';
+import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
@@ -17,6 +19,12 @@ import type { Telemetry } from './telemetry/telemetry.ts';
 /** Memory that one slot stands for when `maxProcesses` is not set: a process after many turns, with a reserve. */
 const BYTES_PER_SLOT = 250 * 1024 * 1024;
 const MAX_DEFAULT_SLOTS = 64;
+
+const NOTHING_ALLOWED = {
+  ownTools: false,
+  folderAllowed: () => false,
+  variableAllowed: () => false,
+};
 
 /** What a pool is put together from. */
 export interface ComposeOptions {
@@ -37,6 +45,8 @@ export interface ComposeOptions {
   readonly tailLimits?: TailLimits;
   /** What each tenant may use of what all share. */
   readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
+  /** What agents and environments may ask for; by default no tool of the agent, no folder and no variable. */
+  readonly catalog?: EnvironmentRules & { readonly ownTools: boolean };
   /** Another driver than Claude Code, for benches and tests of what is around it. */
   readonly driver?: AgentDriver;
 }
@@ -46,6 +56,9 @@ export interface Composition {
   readonly pool: SessionPool;
   readonly host: Host;
   readonly store: SessionStore;
+  /** What sessions are made of, in the same store. */
+  readonly agents: Agents;
+  readonly environments: Environments;
   /** Drains the pool and closes the store. May be called twice. */
   close(drainMs?: number): Promise<void>;
 }
@@ -81,7 +94,15 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       await store.close();
     };
     let closed: Promise<void> | undefined;
-    return { pool, host, store, close: (drainMs) => (closed ??= shutDown(drainMs)) };
+    const rules = options.catalog ?? NOTHING_ALLOWED;
+    return {
+      pool,
+      host,
+      store,
+      agents: new Agents({ store: store.catalog, ownTools: rules.ownTools }),
+      environments: new Environments({ store: store.catalog, rules }),
+      close: (drainMs) => (closed ??= shutDown(drainMs)),
+    };
   } catch (error) {
     await store.close();
     throw error;

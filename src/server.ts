@@ -1,3 +1,4 @@
+import { variableRule } from './catalog/variables.ts';
 import { compose, type Composition } from './compose.ts';
 import type { Config } from './config/schema.ts';
 import type { Upstream } from './config/upstream.ts';
@@ -64,6 +65,12 @@ export async function startServer(
       telemetry,
       agent: config.agent,
       defaultAgent: defaultAgent(config),
+      catalog: {
+        ownTools: ownTools(config),
+        // No folder can be named yet: there is no list of those that are allowed.
+        folderAllowed: () => false,
+        variableAllowed: variableRule(config.environments.variables),
+      },
       synchronous: config.store.synchronous,
       tenantLimits: new Map(keys.map((key) => [key.id, key])),
       tailLimits: {
@@ -77,6 +84,7 @@ export async function startServer(
     let server: RunningServer | undefined;
     const app = createApp({
       pool,
+      catalog: composition,
       drain: () => {
         // Who waits for the end gets its failure by `stopped`.
         server?.drain('POST /admin/drain').catch(() => {});
@@ -155,16 +163,22 @@ function simulatorCredentials({ url }: Simulator): Record<string, string> {
   return { ANTHROPIC_BASE_URL: url, ANTHROPIC_API_KEY: 'simulator' };
 }
 
+/**
+ * Whether agents have Claude Code's own tools. Read-only Bash never asks for permission and runs as the server's user: with
+ * several keys, off unless switched on.
+ */
+function ownTools({ agent: { tools }, server }: Config): boolean {
+  return tools === 'on' || (tools === 'auto' && server.keys.length <= 1);
+}
+
 /** What the operator sets for every session. */
-function defaultAgent({ agent, server }: Config): AgentOptions {
-  const { defaultModel, systemPrompt, systemPromptMode, tools } = agent;
-  // Read-only Bash never asks for permission and runs as the server's user: with several keys, off unless switched on.
-  const toolsOff = tools === 'off' || (tools === 'auto' && server.keys.length > 1);
+function defaultAgent(config: Config): AgentOptions {
+  const { defaultModel, systemPrompt, systemPromptMode } = config.agent;
   return {
     ...(defaultModel !== undefined && { model: defaultModel }),
     ...(systemPrompt !== undefined && {
       systemPrompt: { mode: systemPromptMode, text: systemPrompt },
     }),
-    ...(toolsOff && { tools: [] }),
+    ...(!ownTools(config) && { tools: [] }),
   };
 }

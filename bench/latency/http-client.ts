@@ -12,7 +12,27 @@ export class HttpClient {
   readonly #url: string;
 
   constructor(url: string) {
-    this.#url = `${url}/v1/messages`;
+    this.#url = url;
+  }
+
+  /** Brings a session's process back ahead of its next prompt. */
+  warm(sessionName: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sent = request(
+        `${this.#url}/sessions/${sessionName}/warm`,
+        { method: 'POST', agent: this.#agent },
+        (response) => {
+          response.resume();
+          response.once('error', reject);
+          response.once('end', () => {
+            if (response.statusCode === 200) resolve();
+            else reject(new Error(`A session could not be warmed: status ${response.statusCode}.`));
+          });
+        },
+      );
+      sent.once('error', reject);
+      sent.end();
+    });
   }
 
   /** Prompts a session. The clock starts before the request is made; nothing is parsed while it runs. */
@@ -29,7 +49,7 @@ export class HttpClient {
       let totalMs: number | undefined;
       let text = '';
       const sent = request(
-        this.#url,
+        `${this.#url}/v1/messages`,
         {
           method: 'POST',
           agent: this.#agent,

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 import { serveParent } from '../child.ts';
+import { childrenOf, treeMemory } from '../process-tree.ts';
+import { ScriptedDriver } from '../../src/agent/scripted/scripted-driver.ts';
 import { compose, type Composition } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import type { AgentDriver } from '../../src/contracts/agent-driver.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createPinoLogger } from '../../src/telemetry/pino-logger.ts';
 import { PrometheusMetrics } from '../../src/telemetry/prometheus-metrics.ts';
@@ -13,18 +16,30 @@ const startSchema = z.object({
   dataDir: z.string(),
   simulatorUrl: z.string(),
   apiKey: z.string(),
-  /** Prepared processes at most. */
-  spares: z.number(),
+  /** Settings, as the command line takes them. */
+  flags: z.record(z.string(), z.string()).default({}),
+  /** `scripted`: agents without a process, for what is around them. */
+  agents: z.enum(['claude-code', 'scripted']).default('claude-code'),
 });
 /** How often it is looked whether a spare is ready. */
 const SPARE_LOOK_MS = 20;
 const nameSchema = z.string();
+const rangeSchema = z.object({ prefix: z.string(), from: z.number(), to: z.number() });
+/** Sessions that are prompted at once. */
+const PROMPTED_AT_ONCE = 32;
+const HIT = /^roundhouse_spares_total\{outcome="hit",reason=""\} (\d+)/m;
 
 /**
  * The server as `startServer` puts it together, with its settings, logs and metrics; put together here because the bench
  * also needs a hand on the pool, to connect a session ahead of its prompt and to take its process.
  */
-let running: { readonly composition: Composition; readonly close: () => Promise<void> } | undefined;
+let running:
+  | {
+      readonly composition: Composition;
+      readonly metrics: PrometheusMetrics;
+      readonly close: () => Promise<void>;
+    }
+  | undefined;
 
 serveParent({
   methods: {
@@ -45,6 +60,37 @@ serveParent({
     async remove(name) {
       await pool().deleteSession('default', nameSchema.parse(name));
     },
+    /** Prepared processes now, and how many new sessions have found one so far. */
+    async spares() {
+      const { text } = await server().metrics.render();
+      return { ...pool().stats().spares, hits: Number(HIT.exec(text)?.[1] ?? 0) };
+    },
+    /** One turn on each session of a range. */
+    async prompt(argument) {
+      const { prefix, from, to } = rangeSchema.parse(argument);
+      let next = from;
+      const worker = async (): Promise<void> => {
+        for (let index = next++; index < to; index = next++) {
+          const client = await pool().getSessionClient(`${prefix}${index}`);
+          await (
+            await client.prompt([{ type: 'text', text: 'hello' }])
+          ).ended;
+        }
+      };
+      await Promise.all(Array.from({ length: PROMPTED_AT_ONCE }, worker));
+    },
+    population: () => ({
+      residentSessions: pool().stats().residentSessions,
+      processes: pool().stats().processSlots.used,
+    }),
+    /** What this process holds: all that is resident, and what it needs of its heap once garbage is collected. */
+    memory() {
+      collectGarbage();
+      const { rss, heapUsed, external } = process.memoryUsage();
+      return { rssBytes: rss, usedBytes: heapUsed + external };
+    },
+    /** What each agent process holds, with what it has started. */
+    agents: async () => Promise.all((await childrenOf(process.pid)).map(treeMemory)),
   },
   close: async () => running?.close(),
 });
@@ -53,37 +99,69 @@ async function start({
   dataDir,
   simulatorUrl,
   apiKey,
-  spares,
+  flags,
+  agents,
 }: z.output<typeof startSchema>): Promise<string> {
   const { config } = loadConfig({
-    flags: { 'data-dir': dataDir, port: '0', 'max-processes': '8' },
+    flags: {
+      'data-dir': dataDir,
+      port: '0',
+      'max-processes': '8',
+      'pool-spares-max': '0',
+      ...flags,
+    },
     env: process.env,
     readFile: (path) => readFileSync(path, 'utf8'),
   });
   const log = createPinoLogger({ level: config.log.level, destination: process.stderr });
-  const telemetry = { log, metrics: new PrometheusMetrics({ log, node: true }) };
+  const metrics = new PrometheusMetrics({ log, node: true });
+  const telemetry = { log, metrics };
   const composition = await compose({
     dataDir: config.dataDir,
-    pool: { ...config.pool, spares: { ...config.pool.spares, max: spares } },
+    pool: config.pool,
     credentials: { ANTHROPIC_BASE_URL: simulatorUrl, ANTHROPIC_API_KEY: apiKey },
     telemetry,
     agent: config.agent,
+    ...(agents === 'scripted' && { driver: forgetfulDriver() }),
   });
   const app = createApp({
     pool: composition.pool,
     options: { ...config.server, models: config.agent.models },
     telemetry,
-    renderMetrics: () => telemetry.metrics.render(),
+    renderMetrics: () => metrics.render(),
   });
   const close = async (): Promise<void> => {
     await composition.close(0);
     await app.close();
   };
-  running = { composition, close };
+  running = { composition, metrics, close };
   return app.listen({ host: config.server.host, port: config.server.port });
 }
 
-function pool(): Composition['pool'] {
+/** Scripted agents, of which nothing remains: a `ScriptedDriver` keeps every process that it has ever started. */
+function forgetfulDriver(): AgentDriver {
+  const driver = new ScriptedDriver();
+  return {
+    name: driver.name,
+    capabilities: driver.capabilities,
+    generation: () => driver.generation(),
+    start: (spec, signal) => new ScriptedDriver().start(spec, signal),
+    rescueTranscript: () => driver.rescueTranscript(),
+    seedTranscript: (...seed) => driver.seedTranscript(...seed),
+  };
+}
+
+/** Twice: what the first round finalizes, the second collects. */
+function collectGarbage(): void {
+  if (globalThis.gc === undefined) throw new Error('Start this process with --expose-gc.');
+  for (let round = 0; round < 2; round += 1) globalThis.gc();
+}
+
+function server(): NonNullable<typeof running> {
   if (running === undefined) throw new Error('The server has not been started.');
-  return running.composition.pool;
+  return running;
+}
+
+function pool(): Composition['pool'] {
+  return server().composition.pool;
 }

@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import type { SessionStore } from '@anthropic-ai/claude-agent-sdk';
 import { z } from 'zod';
 
-import { BareAgent, type BareSetup, type Way } from './bare-agent.ts';
+import { BareAgent, type Way } from './bare-agent.ts';
 import { HttpClient } from './http-client.ts';
-import { compare, runRounds, type Rounds, type Variant } from './rounds.ts';
+import { oneTurn, preparedTurn, slowRounds, talk, warmRounds, type Bench } from './bench.ts';
+import { compare, runRounds, type Variant } from './rounds.ts';
 import { sdkStore } from './sdk-store.ts';
+import { measureWoken } from './woken.ts';
 import { Calm } from '../calm.ts';
-import { startChild, type Child } from '../child.ts';
+import { startChild } from '../child.ts';
 import type { Comparison } from '../comparison.ts';
 import { serveSuite, type SuiteOptions } from '../suite.ts';
 import { MemorySessionStore } from '../../src/store/memory/memory-session-store.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
-import { monotonicMs } from '../../src/time/clock.ts';
 
 /** Any key will do for the simulator. */
 const API_KEY = 'bench';
@@ -29,15 +30,6 @@ const BARE_RESUMES = [
   ['query', 'sqlite'],
   ['startup', 'memory'],
 ] as const satisfies readonly [Way, keyof Bench['stores']][];
-
-interface Bench {
-  readonly bare: BareSetup;
-  readonly server: Child;
-  readonly client: HttpClient;
-  readonly stores: { readonly sqlite: SessionStore; readonly memory: SessionStore };
-  readonly calm: Calm;
-  readonly quick: boolean;
-}
 
 serveSuite(runLatency);
 
@@ -55,7 +47,7 @@ async function runLatency({ quick, folder, environment }: SuiteOptions): Promise
   try {
     const simulatorUrl = await simulator.call('start', null, z.string());
     const dataDir = join(folder, 'data');
-    const start = { dataDir, simulatorUrl, apiKey: API_KEY, spares: 0 };
+    const start = { dataDir, simulatorUrl, apiKey: API_KEY };
     const url = await server.call('start', start, z.string());
     const client = new HttpClient(url);
     const bench: Bench = {
@@ -75,6 +67,7 @@ async function runLatency({ quick, folder, environment }: SuiteOptions): Promise
       ...(await onSpare(bench, { simulatorUrl, folder, environment })),
       ...(await warm(bench)),
       ...(await resumed(bench)),
+      ...(await measureWoken(bench)),
     ];
     client.close();
     if (!quick) {
@@ -120,15 +113,8 @@ async function prepared({
 }: Bench): Promise<Comparison[]> {
   const barePrepared = (name: string, store?: SessionStore): Variant => ({
     name,
-    async turn() {
-      const start = { sessionId: randomUUID(), ...(store === undefined ? {} : { store }) };
-      const agent = await BareAgent.open(bare, start, 'startup');
-      try {
-        return await agent.turn();
-      } finally {
-        await agent.close();
-      }
-    },
+    turn: () =>
+      preparedTurn(bare, { sessionId: randomUUID(), ...(store === undefined ? {} : { store }) }),
   });
   const ours: Variant = {
     name: OURS,
@@ -162,7 +148,12 @@ async function onSpare(
     errorFile: join(folder, 'spare-server.log'),
   });
   try {
-    const start = { dataDir: join(folder, 'spare-data'), simulatorUrl, apiKey: API_KEY, spares: 1 };
+    const start = {
+      dataDir: join(folder, 'spare-data'),
+      simulatorUrl,
+      apiKey: API_KEY,
+      flags: { 'pool-spares-max': '1' },
+    };
     const spareClient = new HttpClient(await spareServer.call('start', start, z.string()));
     // The first one teaches the server what to prepare.
     await spareClient.turn('teacher');
@@ -171,18 +162,7 @@ async function onSpare(
       { name: 'query()', turn: () => oneTurn(bare, { sessionId: randomUUID() }, 'query') },
       {
         name: 'startup(), then query()',
-        async turn() {
-          const agent = await BareAgent.open(
-            bare,
-            { sessionId: randomUUID(), store: stores.sqlite },
-            'startup',
-          );
-          try {
-            return await agent.turn();
-          } finally {
-            await agent.close();
-          }
-        },
+        turn: () => preparedTurn(bare, { sessionId: randomUUID(), store: stores.sqlite }),
       },
       {
         name: 'server, no spare',
@@ -240,7 +220,7 @@ async function resumed(bench: Bench): Promise<Comparison[]> {
   for (const [way, kind] of quick ? BARE_RESUMES.slice(0, 1) : BARE_RESUMES) {
     const sessionId = randomUUID();
     const store = stores[kind];
-    await talk(bare, sessionId, store);
+    await talk(bare, sessionId, store, HISTORY_TURNS);
     variants.push({
       name: `${way}({resume}), ${kind}`,
       turn: () => oneTurn(bare, { sessionId, resume: true, store }, way),
@@ -258,31 +238,4 @@ async function resumed(bench: Bench): Promise<Comparison[]> {
     },
   });
   return compare('resumed', await runRounds(variants, slowRounds(quick), calm), OURS);
-}
-
-/** Rounds that start processes. */
-function slowRounds(quick: boolean): Rounds {
-  return { count: quick ? 1 : 10, warmUps: quick ? 0 : 1, calmEvery: 1 };
-}
-
-/** Rounds on live processes. */
-function warmRounds(quick: boolean): Rounds {
-  return { count: quick ? 5 : 80, warmUps: quick ? 1 : 10, calmEvery: 5 };
-}
-
-/** A process for one turn; its start belongs to the turn. */
-async function oneTurn(bare: BareSetup, start: Parameters<typeof BareAgent.open>[1], way: Way) {
-  const startedAtMs = monotonicMs();
-  const agent = await BareAgent.open(bare, start, way);
-  try {
-    return await agent.turn(startedAtMs);
-  } finally {
-    await agent.close();
-  }
-}
-
-async function talk(bare: BareSetup, sessionId: string, store: SessionStore): Promise<void> {
-  const agent = await BareAgent.open(bare, { sessionId, store }, 'startup');
-  for (let turn = 0; turn < HISTORY_TURNS; turn += 1) await agent.turn();
-  await agent.close();
 }

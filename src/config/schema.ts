@@ -233,6 +233,23 @@ export const configSchema = z.strictObject({
   server: serverSchema.prefault({}),
   pool: poolOptionsSchema.prefault({}),
   agent: agentSchema.prefault({}),
+  environments: z
+    .strictObject({
+      variables: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^[A-Za-z_][A-Za-z0-9_]*\*?$/,
+              'expected the name of a variable, or its beginning and `*`',
+            ),
+        )
+        .default([])
+        .describe(
+          'Environment variables that clients may set for their agents (`roundhouse.variables` of an environment), as a list of names; `*` at the end of one stands for any rest. None by default. Names that decide which programs run or where a conversation goes (`PATH`, `HTTPS_PROXY`, `ANTHROPIC_…`, …) are never allowed.',
+        ),
+    })
+    .prefault({}),
   store: z
     .strictObject({
       synchronous: z

@@ -37,8 +37,6 @@ export interface AgentSpec {
   readonly options: AgentOptions;
   readonly transcripts: TranscriptStore;
   readonly answerer: Answerer;
-  /** The process is prepared ahead of its session: the driver may spend time on making its first answer faster. */
-  readonly ahead?: boolean;
 }
 
 /** One prompt, ready to be written. */
@@ -126,6 +124,11 @@ export interface AgentProcess {
    * whatever happens to the process; leaving it early does not end the turn.
    */
   prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput>;
+  /**
+   * Spends time now on making the first answer faster, for whoever prepares a process ahead of its prompt. Never rejects;
+   * a prompt need not wait for it. Absent where there is nothing to gain.
+   */
+  warmUp?(): Promise<void>;
   /** Asks the running turn to end; settles when the request was taken. The turn ends through its own output. */
   interrupt(): Promise<void>;
   /** Changes options that the driver calls live. Rejects with `unsupported_field` for any other. */

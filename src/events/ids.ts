@@ -11,6 +11,9 @@ function token(): string {
 export const newSessionId = (): string => `sesn_${token()}`;
 export const newEventId = (): string => `sevt_${token()}`;
 export const newTurnId = (): string => `turn_${token()}`;
+/** An agent of the catalog: what sessions are made of, not a process. */
+export const newAgentId = (): string => `agent_${token()}`;
+export const newEnvironmentId = (): string => `env_${token()}`;
 /** One attachment of a process to a session. Also the name of the process's folder and its mark: letters, digits, `_`. */
 export const newClientId = (): string => `clnt_${token()}`;
 /** The agent's own id of a conversation; Claude Code wants a UUID. */

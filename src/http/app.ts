@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { RoundhouseError } from '../errors.ts';
 import { logWhenOver } from './access-log.ts';
 import { createAuthenticator } from './auth.ts';
+import { catalogRoutes } from './catalog-routes.ts';
 import type { AppDependencies } from './deps.ts';
 import { newRequestId } from './request-id.ts';
 import { drainRoute } from './routes/admin/drain.ts';
@@ -87,6 +88,7 @@ export function createApp(deps: AppDependencies): FastifyInstance {
   });
 
   for (const route of ROUTES) route(app, deps);
+  if (deps.catalog !== undefined) catalogRoutes(app, { catalog: deps.catalog, options });
   return app;
 }
 

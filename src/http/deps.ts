@@ -1,4 +1,5 @@
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { Catalog } from './catalog-deps.ts';
 import type { HttpOptions } from './options.ts';
 import type { PoolPort } from './pool-port.ts';
 
@@ -11,6 +12,8 @@ export interface MetricsPage {
 /** What the routes work with. */
 export interface AppDependencies {
   readonly pool: PoolPort;
+  /** What sessions are made of; without it `/v1/agents` and `/v1/environments` are not there. */
+  readonly catalog?: Catalog;
   readonly options: HttpOptions;
   readonly telemetry: Telemetry;
   /**

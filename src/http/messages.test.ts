@@ -212,7 +212,11 @@ describe('a stream', () => {
     expect(response.headers['x-should-retry']).toBe('false');
     expect(response.json()).toEqual({
       type: 'error',
-      error: { type: 'rate_limit_error', message: 'It was upstream_rate_limited.' },
+      error: {
+        type: 'rate_limit_error',
+        message: 'It was upstream_rate_limited.',
+        details: { error_code: 'upstream_rate_limited' },
+      },
       request_id: response.headers['request-id'],
     });
   });
@@ -236,7 +240,11 @@ describe('a stream', () => {
       event: 'error',
       data: {
         type: 'error',
-        error: { type: 'api_error', message: 'It died.' },
+        error: {
+          type: 'api_error',
+          message: 'It died.',
+          details: { error_code: 'agent_died' },
+        },
         request_id: response.headers['request-id'],
       },
     });
@@ -348,7 +356,11 @@ describe('bad input', () => {
     expect(response.statusCode).toBe(status);
     expect(response.json()).toEqual({
       type: 'error',
-      error: { type, message: expect.stringMatching(/.{10}/) },
+      error: {
+        type,
+        message: expect.stringMatching(/.{10}/),
+        details: { error_code: expect.any(String) },
+      },
       request_id: response.headers['request-id'],
     });
     expect(response.headers['x-should-retry']).toBe('false');

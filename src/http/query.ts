@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeIssues } from '../dialects/anthropic-messages/issues.ts';
+import { describeIssues } from '../dialects/issues.ts';
 import { RoundhouseError } from '../errors.ts';
 
 /** A whole number in a query or header, within bounds. */

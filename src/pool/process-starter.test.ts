@@ -71,6 +71,20 @@ test('a start that succeeds at the second attempt is a success', async () => {
   expect(fixture.host.folders.size).toBe(1);
 });
 
+test('the log tells whose wait for a slot is over, and how long it was', async () => {
+  const fixture = makePool({ pool: { maxProcesses: 1 }, driver: { exitMs: 300 } });
+  const first = await fixture.pool.getSessionClient('a', { tenant: 'one' });
+  const second = fixture.pool.getSessionClient('b', { tenant: 'two' });
+  void first.disconnect('test');
+  await pass(300);
+  await second;
+  const told = fixture.lines.filter(({ event }) => event === 'session_slot_granted');
+  expect(told).toMatchObject([
+    { level: 'debug', sessionId: 'a', tenant: 'one', waitMs: 0 },
+    { level: 'debug', sessionId: 'b', tenant: 'two', waitMs: 300 },
+  ]);
+});
+
 test('the slot of a process goes back when it is gone, not when it is asked to go', async () => {
   const fixture = makePool({ driver: { exitMs: 2_000 } });
   const client = await fixture.pool.getSessionClient('a');

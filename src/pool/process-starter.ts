@@ -70,7 +70,12 @@ export class ProcessStarter implements Connector {
   }
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const { name: sessionId, tenant } = request.row;
+    const sinceMs = monotonicMs();
     const slot = await this.#slotFor(request, signal);
+    const waitMs = Math.round(monotonicMs() - sinceMs);
+    // The metric has no key: this line tells whose wait it was.
+    this.#parts.telemetry.log.debug?.('session_slot_granted', { sessionId, tenant, waitMs });
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;
@@ -146,6 +151,7 @@ export class ProcessStarter implements Connector {
           new AbortController().signal,
         );
         void connection.process.exited.then(() => slot.release());
+        await connection.process.warmUp?.();
         const readyAtMs = monotonicMs();
         return { sessionId, agentSessionId, workspace, connection, generation, readyAtMs };
       } catch (error) {

@@ -270,8 +270,8 @@ export class SessionPool {
   }
 
   /**
-   * Brings a session's process back ahead of its next prompt. Resolves when it is connected, or a turn is under way. It
-   * evicts and waits as {@link SessionPool.getSessionClient} does. `session_not_found`, and what that rejects with.
+   * Brings a session's process back ahead of its next prompt. Resolves when it is connected and has loaded what its first
+   * request needs, or a turn is under way. It evicts and waits as {@link SessionPool.getSessionClient} does. `session_not_found`, and what that rejects with.
    */
   async warm(tenant: string, name: string, signal?: AbortSignal): Promise<SessionInfo> {
     await this.#knownRow(tenant, name);
@@ -279,6 +279,7 @@ export class SessionPool {
       tenant,
       ...(signal !== undefined && { signal }),
     });
+    await client.warmUp();
     return this.#info(client.row);
   }
 

@@ -25,7 +25,10 @@ describe('spares', () => {
     await ask(fixture, 'one', 'hello');
     await settle(10);
     expect(fixture.pool.stats().spares).toEqual({ ready: 1, starting: 0 });
-    const [, spare] = fixture.driver.processes;
+    const [cold, spare] = fixture.driver.processes;
+    // Who has a prompt at hand does not wait for it.
+    expect(cold?.warmUps).toBe(0);
+    expect(spare?.warmUps).toBe(1);
     const client = await fixture.pool.getSessionClient('two');
     expect(spare?.spec.sessionId).toBe(client.id);
     expect(client.status).toBe('idle');
@@ -211,6 +214,7 @@ describe('spares', () => {
     await client.disconnect('evicted');
     expect((await fixture.pool.warm('default', 'one')).status).toBe('idle');
     const starts = fixture.driver.processes.length;
+    expect(fixture.driver.processes.at(-1)?.warmUps).toBe(1);
     expect(await ask(fixture, 'one', 'again')).toBe('You said: again. Before: hello.');
     expect(fixture.driver.processes).toHaveLength(starts);
     await expect(fixture.pool.warm('default', 'unknown')).rejects.toMatchObject({

@@ -328,6 +328,11 @@ export class SessionClient {
     return this.#link.attachment?.memoryBytes;
   }
 
+  /** Makes the process's first answer faster, if it has not given one yet. Never rejects. */
+  async warmUp(): Promise<void> {
+    await this.#link.attachment?.connection.process.warmUp?.();
+  }
+
   /**
    * Lays options and limits over the session's. The next prompt has them: the model and the limits on the same process,
    * options that can't change live in a new process by resume. Undefined when nothing changes. Rejects with `storage_failed`,

@@ -1,23 +1,29 @@
 import { RoundhouseError } from '../errors.ts';
-import type { SessionRow } from '../contracts/session-store.ts';
 
-/** Sessions that one page can hold. */
+/** Sessions, or documents of the catalog, that one page can hold. */
 export const MAX_PAGE_SESSIONS = 1000;
 /** Records that one read can return. */
 export const MAX_READ_RECORDS = 10_000;
 
-/** The place of a session in a listing: newest first, ids decide between equal times. */
+/** The place of a session or document in a listing: newest first, ids decide between equal times. */
 export interface PagePlace {
   readonly createdAt: string;
   readonly id: string;
 }
 
+/** Negative when `a` stands before `b`: by the time of creation, newest first, then by id, largest first. */
+export function newestFirst(a: PagePlace, b: PagePlace): number {
+  if (a.createdAt !== b.createdAt) return a.createdAt > b.createdAt ? -1 : 1;
+  if (a.id !== b.id) return a.id > b.id ? -1 : 1;
+  return 0;
+}
+
 /**
- * The cursor that stands for a session's place. It carries the place itself, so it keeps its meaning when that session is
- * deleted between two pages.
+ * The cursor that stands for a place. It carries the place itself, so it keeps its meaning when what stood there is deleted
+ * between two pages.
  */
-export function toCursor(session: SessionRow): string {
-  return Buffer.from(JSON.stringify([session.createdAt, session.id])).toString('base64url');
+export function toCursor({ createdAt, id }: PagePlace): string {
+  return Buffer.from(JSON.stringify([createdAt, id])).toString('base64url');
 }
 
 /** The place that a cursor stands for. `invalid_request` for anything that {@link toCursor} did not make. */
@@ -27,9 +33,19 @@ export function fromCursor(cursor: string): PagePlace {
     const [createdAt, id]: unknown[] = place;
     if (typeof createdAt === 'string' && typeof id === 'string') return { createdAt, id };
   }
-  throw new RoundhouseError(
+  throw foreignCursor();
+}
+
+/** The place that a version's cursor, its number, stands for. `invalid_request` for anything else. */
+export function fromVersionCursor(cursor: string): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
+  throw foreignCursor();
+}
+
+function foreignCursor(): RoundhouseError {
+  return new RoundhouseError(
     'invalid_request',
-    'The page cursor is not one of this server: pass the `next` of the page before, unchanged.',
+    'The page cursor is not one of this server: pass the one that came with the page before, unchanged.',
   );
 }
 

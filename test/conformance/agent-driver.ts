@@ -577,6 +577,26 @@ export function describeAgentDriver(
         expect(turn.text).toContain('in process two');
       });
 
+      test('knows nothing of what was loaded ahead of its prompts', async () => {
+        const spec = await specOf();
+        const { agentSessionId } = spec;
+        const entries = async (): Promise<number> =>
+          (await harness.transcripts.load({ agentSessionId, subpath: '' })).length;
+        await withProcess(spec, async (process) => {
+          await process.warmUp?.();
+          expect(await entries()).toBe(0);
+          await run(process, harness.prompts.recall('the first prompt'));
+        });
+        const before = await entries();
+        const next = await specOf({ agentSessionId, resume: true });
+        const turn = await withProcess(next, async (process) => {
+          await process.warmUp?.();
+          expect(await entries()).toBe(before);
+          return run(process, harness.prompts.recall('the second prompt'));
+        });
+        expect(turn.text).toContain('the first prompt');
+      });
+
       test('counts only its own turn after a resume', async () => {
         const spec = await specOf();
         const first = await withProcess(spec, async (process) => {

@@ -17,6 +17,7 @@ import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import type { Database } from '../../src/store/sql/schema.ts';
 import { storageError } from '../../src/store/sql/sqlite-errors.ts';
 import { SqlSessionStore } from '../../src/store/sql/sql-session-store.ts';
+import { anAgent, anEnvironment } from '../conformance/catalog-store.ts';
 import { aRecord, aSession, AT, failsWith, someRecords } from '../conformance/session-samples.ts';
 
 let folder: string;
@@ -334,11 +335,35 @@ describe('migrations', () => {
     database.close();
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await expect(openSqliteStore({ path })).rejects.toThrow(
-        /changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows 0004_session_limits/,
+        `changed by a newer version of Roundhouse: its schema is at 0999_future, this version knows ${Object.keys(MIGRATIONS).at(-1)}`,
       );
     }
     expect(applied()).toEqual([...Object.keys(MIGRATIONS), '0999_future']);
   });
+});
+
+const withSecret = (value: string) =>
+  anEnvironment({ variables: { TOKEN: { value, secret: true } } });
+
+it('keeps earlier versions of agents, and none of environments, whose secrets stand in them', async () => {
+  await withStore(async ({ catalog }) => {
+    const agent = { kind: 'agent', tenant: 'key-a', id: 'agent_1' } as const;
+    const environment = { kind: 'environment', tenant: 'key-a', id: 'env_1' } as const;
+    await catalog.create(agent, anAgent({ system: 'first' }), AT);
+    await catalog.replace(agent, 1, anAgent({ system: 'second' }), AT);
+    await catalog.create(environment, withSecret('first'), AT);
+    await catalog.replace(environment, 1, withSecret('second'), AT);
+    await catalog.create({ ...environment, id: 'env_2' }, withSecret('third'), AT);
+    await catalog.remove({ ...environment, id: 'env_2' });
+  });
+  const database = new DatabaseSync(path, { readOnly: true });
+  const rows = database.prepare('select document_id, version from catalog_versions').all();
+  database.close();
+  expect(rows.map((row) => [row['document_id'], row['version']])).toEqual([
+    ['agent_1', 1],
+    ['agent_1', 2],
+    ['env_1', 2],
+  ]);
 });
 
 describe('a database that fails', () => {

@@ -1,7 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 
 import { startup } from '@anthropic-ai/claude-agent-sdk';
-import type { Query } from '@anthropic-ai/claude-agent-sdk';
 
 import type {
   AgentCapabilities,
@@ -138,18 +137,16 @@ class ClaudeCodeDriver implements AgentDriver {
       await registered;
       if (signal.aborted) throw abortedStart(signal);
       const channel = new PromptChannel();
-      const query = warm.query(channel);
       live = new ClaudeCodeProcess({
         spec,
         host,
         child,
-        query,
+        query: warm.query(channel),
         channel,
         mirror,
         redact,
         log: telemetry.log,
       });
-      if (spec.ahead === true) await warmUp(query);
       return live;
     } catch (error) {
       await this.#abandon(child, spec.clientId, abortController, prepared);
@@ -185,18 +182,6 @@ class ClaudeCodeDriver implements AgentDriver {
       // The cause may hold the command line and the environment of the process.
       new Error(redact(errorText(error))),
     );
-  }
-}
-
-/**
- * Makes a prepared process do ahead of its first prompt what it would do with it: counting the context twice loads what
- * the first request needs, and takes some 20 ms off its first text (docs/benchmarks.md). What fails here fails nothing.
- */
-async function warmUp(query: Query): Promise<void> {
-  try {
-    for (let round = 0; round < 2; round += 1) await query.getContextUsage({ detail: 'summary' });
-  } catch {
-    // Only a start that is faster was at stake; a process that has died shows at its end.
   }
 }
 

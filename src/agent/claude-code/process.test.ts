@@ -1,7 +1,7 @@
 import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
 import { randomUUID } from 'node:crypto';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import type { AgentOutput } from '../../contracts/agent-driver.ts';
 import type { TranscriptStore } from '../../contracts/transcripts.ts';
@@ -23,6 +23,7 @@ const EMPTY_STORE: TranscriptStore = {
 /** A process whose words the test speaks. */
 class Puppet {
   readonly models: (string | undefined)[] = [];
+  readonly contextCounts: string[] = [];
   readonly signals: string[] = [];
   readonly interrupts: string[] = [];
   readonly process: ClaudeCodeProcess;
@@ -31,6 +32,7 @@ class Puppet {
   readonly #words: SDKMessage[] = [];
   #wake: () => void = () => {};
   #silent = false;
+  onContextCount: () => Promise<void> = () => Promise.resolve();
 
   constructor(model?: string) {
     const channel = new PromptChannel();
@@ -74,6 +76,10 @@ class Puppet {
         setModel: (name) => {
           this.models.push(name);
           return Promise.resolve();
+        },
+        getContextUsage: ({ detail }) => {
+          this.contextCounts.push(detail);
+          return this.onContextCount();
         },
         close: () => this.die({ code: 0, signal: null }),
       },
@@ -186,6 +192,49 @@ describe('a Claude Code process', () => {
     await puppet.process.change({ model: 'model-c' });
     await puppet.prompt();
     expect(puppet.models).toEqual(['model-c']);
+  });
+
+  test('does not ask for the model that the agent takes unasked', async () => {
+    const puppet = new Puppet();
+    for (const model of ['default', 'model-b', 'default']) {
+      const { promptId, outputs } = await puppet.prompt(model);
+      puppet.answer(promptId);
+      await drained(outputs);
+    }
+    expect(puppet.models).toEqual(['model-b', undefined]);
+  });
+
+  test('a process that was started with the default model has it', async () => {
+    const puppet = new Puppet('default');
+    await puppet.prompt();
+    expect(puppet.models).toEqual([]);
+  });
+
+  test('loads ahead of its first prompt what that needs, and after a turn nothing more', async () => {
+    const puppet = new Puppet();
+    await puppet.process.warmUp();
+    expect(puppet.contextCounts).toEqual(['summary', 'summary']);
+    const { promptId, outputs } = await puppet.prompt();
+    puppet.answer(promptId);
+    await drained(outputs);
+    await puppet.process.warmUp();
+    expect(puppet.contextCounts).toHaveLength(2);
+  });
+
+  test('fails nothing when it can not load it, and does not wait for ever', async () => {
+    const puppet = new Puppet();
+    puppet.onContextCount = () => Promise.reject(new Error('no'));
+    await puppet.process.warmUp();
+    puppet.onContextCount = () => new Promise<never>(() => {});
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const warmed = puppet.process.warmUp();
+      await vi.advanceTimersByTimeAsync(2_000);
+      await warmed;
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(puppet.process.alive).toBe(true);
   });
 
   test('names what it cannot change', async () => {

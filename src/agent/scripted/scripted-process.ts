@@ -40,6 +40,8 @@ export class ScriptedProcess implements AgentProcess {
   readonly clientId: string;
   readonly pid = undefined;
   readonly exited: Promise<AgentExit>;
+  /** How often it was made ready for its first prompt. */
+  warmUps = 0;
   readonly spec: AgentSpec;
   readonly #script: Script;
   readonly #earlier: string[];
@@ -106,6 +108,11 @@ export class ScriptedProcess implements AgentProcess {
       if (this.#turn === turn) this.#turn = undefined;
     }
     yield { kind: 'ended', end, processUsable: this.alive };
+  }
+
+  warmUp(): Promise<void> {
+    this.warmUps += 1;
+    return Promise.resolve();
   }
 
   interrupt(): Promise<void> {

@@ -5,7 +5,11 @@ import type { ErrorBody } from './wire.ts';
 export function errorBody(error: RoundhouseError, requestId: string): ErrorBody {
   return {
     type: 'error',
-    error: { type: error.kind.type, message: error.message },
+    error: {
+      type: error.kind.type,
+      message: error.message,
+      details: { error_code: error.code },
+    },
     request_id: requestId,
   };
 }

@@ -3,7 +3,7 @@ import type { PromptContent } from '../../events/record.ts';
 import { historyOf, promptOf } from './content.ts';
 import type { HistoryMessage } from './content.ts';
 import { fieldAsks, ruleOf } from './fields.ts';
-import { describeIssues } from './issues.ts';
+import { describeIssues } from '../issues.ts';
 import { bodySchema } from './schema.ts';
 import type { Body } from './schema.ts';
 

@@ -326,7 +326,11 @@ describe('a turn that failed', () => {
     ]);
     expect(events.at(-1)).toEqual({
       type: 'error',
-      error: { type: 'api_error', message: 'The process died.' },
+      error: {
+        type: 'api_error',
+        message: 'The process died.',
+        details: { error_code: 'agent_died' },
+      },
       request_id: 'req_1',
     });
     expect(types(events)).not.toContain('content_block_stop');

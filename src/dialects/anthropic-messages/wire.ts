@@ -12,6 +12,7 @@ import type {
   BetaMCPToolResultBlock,
   BetaMCPToolUseBlock,
 } from '@anthropic-ai/sdk/resources/beta/messages';
+import type { ErrorCode } from '../../errors.ts';
 
 /**
  * Content blocks that an answer can have. The two `mcp_` blocks come only with `x-agent-events: blocks`; they are in the
@@ -22,7 +23,12 @@ export type AnswerBlock = TextBlock | ThinkingBlock | BetaMCPToolUseBlock | Beta
 /** Anthropic's error body; the same object is the data of the `error` event. */
 export interface ErrorBody {
   readonly type: 'error';
-  readonly error: { readonly type: string; readonly message: string };
+  readonly error: {
+    readonly type: string;
+    readonly message: string;
+    /** Our code: the SDKs have it as `errorCode`, and make errors of their own of those that the API knows too. */
+    readonly details: { readonly error_code: ErrorCode };
+  };
   readonly request_id: string;
 }
 

@@ -17,6 +17,7 @@ import {
   fromCursor,
   MAX_PAGE_SESSIONS,
   MAX_READ_RECORDS,
+  newestFirst,
   toCursor,
 } from '../paging.ts';
 import {
@@ -265,14 +266,4 @@ function nameKey(tenant: string, name: string): string {
 /** A deep copy as a database would give it: whatever JSON does to a value has happened to it. */
 function copy<T>(value: T): T {
   return value === undefined ? value : JSON.parse(toJson(value));
-}
-
-/** Negative when `a` stands before `b`: by the time of creation, newest first, then by id, largest first. */
-function newestFirst(
-  a: Pick<SessionRow, 'createdAt' | 'id'>,
-  b: Pick<SessionRow, 'createdAt' | 'id'>,
-): number {
-  if (a.createdAt !== b.createdAt) return a.createdAt > b.createdAt ? -1 : 1;
-  if (a.id !== b.id) return a.id > b.id ? -1 : 1;
-  return 0;
 }

@@ -105,4 +105,33 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  // Not 0003: numbers between may have been given by the time that this one is released.
+  '0013_catalog': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .createTable('catalog_documents')
+        .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('tenant', 'text', (column) => column.notNull())
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('archived_at', 'text')
+        .execute();
+      await db.schema
+        .createIndex('catalog_documents_listing')
+        .on('catalog_documents')
+        .columns(['tenant', 'kind', 'created_at', 'id'])
+        .execute();
+      await db.schema
+        .createTable('catalog_versions')
+        .addColumn('document_id', 'text', (column) =>
+          column.notNull().references('catalog_documents.id').onDelete('cascade'),
+        )
+        .addColumn('version', 'integer', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('body', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('catalog_versions_key', ['document_id', 'version'])
+        .execute();
+    },
+  },
 };

@@ -7,6 +7,8 @@ export interface Database {
   readonly events: EventsTable;
   readonly open_turns: OpenTurnsTable;
   readonly transcript_entries: TranscriptEntriesTable;
+  readonly catalog_documents: CatalogDocumentsTable;
+  readonly catalog_versions: CatalogVersionsTable;
 }
 
 /** Unique: `(tenant, name)`. */
@@ -71,4 +73,24 @@ export interface TranscriptEntriesTable {
   readonly uuid: string | null;
   /** JSON. */
   readonly entry: string;
+}
+
+/** What sessions are made of. Its body, and when it was made, stand with its version. */
+export interface CatalogDocumentsTable {
+  readonly id: string;
+  readonly kind: string;
+  readonly tenant: string;
+  /** The version that holds: one `update` compares it and moves it forward. */
+  readonly version: number;
+  readonly created_at: string;
+  readonly archived_at: string | null;
+}
+
+/** Key: `(document_id, version)`. Goes with its document. */
+export interface CatalogVersionsTable {
+  readonly document_id: string;
+  readonly version: number;
+  readonly at: string;
+  /** JSON. */
+  readonly body: string;
 }

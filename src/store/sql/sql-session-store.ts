@@ -32,6 +32,7 @@ import { inChunks } from './chunks.ts';
 import { CompiledStatements } from './compiled-statements.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database, EventsTable } from './schema.ts';
+import { SqlCatalogStore } from './sql-catalog-store.ts';
 import { SqlTranscriptStore, type MapStorageError } from './sql-transcript-store.ts';
 
 /** As `recordBytes` counts them. */
@@ -48,6 +49,8 @@ export interface SqlSessionStoreParts {
 /** Sessions in SQL tables. Queries keep to what SQLite and Postgres both understand. */
 export class SqlSessionStore implements SessionStore {
   readonly transcripts: SqlTranscriptStore;
+  /** What sessions are made of, in the same database. */
+  readonly catalog: SqlCatalogStore;
   readonly #db: Kysely<Database>;
   readonly #mapError: MapStorageError;
   readonly #release: () => Promise<void>;
@@ -59,6 +62,7 @@ export class SqlSessionStore implements SessionStore {
     this.#mapError = (error) => (this.#closing === undefined ? mapError(error) : storeClosed());
     this.#release = release;
     this.transcripts = new SqlTranscriptStore(db, this.#mapError);
+    this.catalog = new SqlCatalogStore(db, this.#mapError);
   }
 
   createSession(session: NewSession): Promise<SessionRow> {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { describeIssues } from '../../../dialects/anthropic-messages/issues.ts';
+import { describeIssues } from '../../../dialects/issues.ts';
 import { AGENT_EVENT_MODES } from '../../../dialects/anthropic-messages/wire.ts';
 import type { AgentEventMode } from '../../../dialects/anthropic-messages/wire.ts';
 import { RoundhouseError } from '../../../errors.ts';

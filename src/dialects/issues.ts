@@ -6,18 +6,31 @@ const MAX_VALUE_CHARS = 60;
 
 type Issue = z.core.$ZodIssue;
 
-/** The mistakes of `body` as one sentence each: `messages.0.content.1.source.type: expected …, got …`. */
-export function describeIssues(error: z.ZodError, body: unknown): string {
-  const sentences = error.issues.map((issue) => describe(issue, [], body));
+/** A body, and which of its values must not be quoted. */
+interface Given {
+  readonly body: unknown;
+  readonly isSecret: (path: readonly PropertyKey[]) => boolean;
+}
+
+/**
+ * The mistakes of `body` as one sentence each: `messages.0.content.1.source.type: expected …, got …`. `isSecret` tells by
+ * its path whether a value must not be quoted.
+ */
+export function describeIssues(
+  error: z.ZodError,
+  body: unknown,
+  isSecret: Given['isSecret'] = () => false,
+): string {
+  const sentences = error.issues.map((issue) => describe(issue, [], { body, isSecret }));
   const shown = sentences.slice(0, MAX_ISSUES);
   const rest = sentences.length - shown.length;
   return rest > 0 ? `${shown.join('; ')}; and ${rest} more` : shown.join('; ');
 }
 
-function describe(issue: Issue, prefix: readonly PropertyKey[], body: unknown): string {
+function describe(issue: Issue, prefix: readonly PropertyKey[], given: Given): string {
   const path = [...prefix, ...issue.path];
   const at = path.length === 0 ? 'body' : path.map(String).join('.');
-  const got = short(valueAt(body, path));
+  const got = given.isSecret(path) ? 'what is not shown here' : short(valueAt(given.body, path));
   if (issue.code === 'unrecognized_keys') {
     const names = issue.keys.map((key) => [...path, key].map(String).join('.'));
     return names.length === 1
@@ -26,7 +39,7 @@ function describe(issue: Issue, prefix: readonly PropertyKey[], body: unknown): 
   }
   if (issue.code === 'invalid_union') {
     const nested = deepest(issue.errors);
-    if (nested !== undefined) return describe(nested, path, body);
+    if (nested !== undefined) return describe(nested, path, given);
     return `${at}: expected ${unionChoices(issue)}, got ${got}`;
   }
   if (issue.code === 'invalid_type') return `${at}: expected ${issue.expected}, got ${got}`;

@@ -1,0 +1,83 @@
+import type { AgentDefinition } from '../definitions/agent.ts';
+import type { EnvironmentDefinition } from '../definitions/environment.ts';
+import type { Kept, KeptPage } from '../definitions/kept.ts';
+
+/** What is kept of each kind. Bodies are plain data: they come back as JSON would give them. */
+export interface CatalogBodies {
+  readonly agent: AgentDefinition;
+  readonly environment: EnvironmentDefinition;
+}
+
+export type CatalogKind = keyof CatalogBodies;
+
+/** Kinds whose earlier versions stay readable. Of all others only the last one is kept: a replaced secret is gone. */
+export const VERSIONED_KINDS = ['agent'] as const satisfies readonly CatalogKind[];
+
+export type VersionedKind = (typeof VERSIONED_KINDS)[number];
+
+/** Names one document. To another tenant, or as another kind, it is not there. */
+export interface CatalogKey<K extends CatalogKind> {
+  readonly kind: K;
+  /** The key's id that made it. */
+  readonly tenant: string;
+  /** Minted by us, unique over all kinds and tenants. */
+  readonly id: string;
+}
+
+/** Which documents to list. */
+export interface CatalogQuery {
+  readonly tenant: string;
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** The `next` of the page before. */
+  readonly after?: string | undefined;
+  /** Bounds of the creation, both inclusive; RFC 3339 in UTC with milliseconds, as documents carry it. */
+  readonly createdFrom?: string | undefined;
+  readonly createdTo?: string | undefined;
+  /** Default false. */
+  readonly includeArchived?: boolean | undefined;
+}
+
+/**
+ * Where the things that sessions are made of live. Every method rejects with a `RoundhouseError`: `storage_failed`, or, for
+ * a limit out of bounds or a foreign cursor, `invalid_request`. What a method has resolved survives the death of the process.
+ */
+export interface CatalogStore {
+  /** Keeps version 1. The id must be new. `at` is the wall clock. */
+  create<K extends CatalogKind>(
+    key: CatalogKey<K>,
+    body: CatalogBodies[K],
+    at: string,
+  ): Promise<Kept<CatalogBodies[K]>>;
+  /** The document as it is now. */
+  get<K extends CatalogKind>(key: CatalogKey<K>): Promise<Kept<CatalogBodies[K]> | undefined>;
+  /** Newest first; ids decide between equal times. */
+  list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptPage<CatalogBodies[K]>>;
+  /**
+   * Makes the next version, in one transaction; undefined, and nothing is changed, when the document is not at
+   * `expectedVersion`, is archived or is not there.
+   */
+  replace<K extends CatalogKind>(
+    key: CatalogKey<K>,
+    expectedVersion: number,
+    body: CatalogBodies[K],
+    at: string,
+  ): Promise<Kept<CatalogBodies[K]> | undefined>;
+  /** Archives the document; one that is archived keeps its time. Undefined when it is not there. */
+  archive<K extends CatalogKind>(
+    key: CatalogKey<K>,
+    at: string,
+  ): Promise<Kept<CatalogBodies[K]> | undefined>;
+  /** Removes the document with all versions. False when it was not there. */
+  remove(key: CatalogKey<CatalogKind>): Promise<boolean>;
+  /** The document as it was at a version; whether it is archived is told as of now. */
+  getVersion<K extends VersionedKind>(
+    key: CatalogKey<K>,
+    version: number,
+  ): Promise<Kept<CatalogBodies[K]> | undefined>;
+  /** Versions of a document, the newest first; none when it is not there. `limit` 1 to 1000; `after` as in {@link CatalogQuery}. */
+  listVersions<K extends VersionedKind>(
+    key: CatalogKey<K>,
+    query: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<KeptPage<CatalogBodies[K]>>;
+}

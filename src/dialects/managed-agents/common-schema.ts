@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { RoundhouseError } from '../../errors.ts';
+
+/** What agents and environments have in common. Lengths are in UTF-16 code units, as JavaScript counts them. */
+
+const MAX_METADATA_PAIRS = 16;
+
+export const name = z.string().min(1).max(256);
+
+const metadataKey = z.string().min(1).max(64);
+const metadataValue = z.string().max(512);
+
+export const metadata = z.record(metadataKey, metadataValue);
+
+/** A patch of metadata: null deletes. */
+export const metadataPatch = z.record(metadataKey, metadataValue.nullable());
+
+/** Throws `invalid_request` for metadata, new or patched, with more pairs than can be kept. */
+export function checkMetadata(pairs: object): void {
+  const count = Object.keys(pairs).length;
+  if (count <= MAX_METADATA_PAIRS) return;
+  throw new RoundhouseError(
+    'invalid_request',
+    `metadata: expected at most ${MAX_METADATA_PAIRS} pairs, got ${count}; remove some`,
+  );
+}
+
+/** `current` with a patch laid over it, where `deletes` tells which values delete. */
+export function patched<T>(
+  current: Readonly<Record<string, T>>,
+  patch: Readonly<Record<string, T | null>> | null | undefined,
+  deletes: (value: T) => boolean = () => false,
+): Record<string, T> {
+  const result = new Map(Object.entries(current));
+  for (const [key, value] of Object.entries(patch ?? {})) {
+    if (value === null || deletes(value)) result.delete(key);
+    else result.set(key, value);
+  }
+  return Object.fromEntries(result);
+}
+
+/** Complains about the second of two items with the same key, at its place in the list. */
+export function distinct<T>(
+  items: readonly T[],
+  keyOf: (item: T) => string,
+  at: readonly PropertyKey[],
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>();
+  for (const [index, item] of items.entries()) {
+    const key = keyOf(item);
+    const message = `expected a different one for each entry, ${JSON.stringify(key)} stands there twice`;
+    if (seen.has(key)) context.addIssue({ code: 'custom', path: [...at, index], message });
+    seen.add(key);
+  }
+}

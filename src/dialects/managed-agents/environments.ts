@@ -1,0 +1,132 @@
+import type { BetaEnvironment } from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import type { EnvironmentDefinition, Variable, Workspace } from '../../definitions/environment.ts';
+import type { Kept } from '../../definitions/kept.ts';
+import { RoundhouseError } from '../../errors.ts';
+import { checkMetadata, patched } from './common-schema.ts';
+import { environmentCreateSchema, environmentUpdateSchema } from './environment-schema.ts';
+import { parseBody } from './parse-body.ts';
+
+const MAX_VARIABLES = 64;
+
+const FRESH: Workspace = { type: 'fresh' };
+
+/** What the API has no words for, in the answers' `roundhouse`. */
+export interface EnvironmentExtension {
+  readonly workspace: Workspace;
+  /** A secret one has no value here. */
+  readonly variables: Readonly<
+    Record<string, { readonly secret: boolean; readonly value?: string }>
+  >;
+}
+
+/**
+ * The environment that a body of `POST /v1/environments` defines. Throws `unsupported_field` or `invalid_request`, naming
+ * the fields.
+ */
+export function parseEnvironmentCreate(body: unknown): EnvironmentDefinition {
+  const {
+    name,
+    description = null,
+    metadata,
+    roundhouse,
+  } = parseBody(environmentCreateSchema, body, isVariable);
+  return checked({
+    name,
+    description,
+    metadata: metadata ?? {},
+    workspace: workspaceOf(roundhouse?.workspace),
+    variables: variablesOf({}, roundhouse?.variables),
+  });
+}
+
+/**
+ * The change that a body of `POST /v1/environments/{id}` asks for: what it omits stays. Throws as
+ * {@link parseEnvironmentCreate}; so does the change, where its result is not an environment.
+ */
+export function parseEnvironmentUpdate(
+  body: unknown,
+): (current: EnvironmentDefinition) => EnvironmentDefinition {
+  const { name, description, metadata, roundhouse } = parseBody(
+    environmentUpdateSchema,
+    body,
+    isVariable,
+  );
+  const workspace = roundhouse?.workspace;
+  return (current) =>
+    checked({
+      name: name ?? current.name,
+      description: description === undefined ? current.description : description,
+      metadata: patched(current.metadata, metadata, (value) => value === ''),
+      workspace: workspace === undefined ? current.workspace : workspaceOf(workspace),
+      variables: variablesOf(current.variables, roundhouse?.variables),
+    });
+}
+
+/** An environment as the API shows it, with our extension. */
+export function toEnvironment(
+  environment: Kept<EnvironmentDefinition>,
+): BetaEnvironment & { readonly roundhouse: EnvironmentExtension } {
+  const { name, description, metadata, workspace, variables } = environment.body;
+  return {
+    type: 'environment',
+    id: environment.id,
+    name,
+    description,
+    metadata,
+    scope: 'organization',
+    config: {
+      type: 'cloud',
+      networking: { type: 'unrestricted' },
+      packages: { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] },
+    },
+    created_at: environment.createdAt,
+    updated_at: environment.updatedAt,
+    archived_at: environment.archivedAt,
+    roundhouse: {
+      workspace,
+      variables: Object.fromEntries(
+        Object.entries(variables).map(([variable, { value, secret }]) => [
+          variable,
+          secret ? { secret } : { value, secret },
+        ]),
+      ),
+    },
+  };
+}
+
+/** What stands there may be a secret, also where it has not the form of one. */
+function isVariable([first, second]: readonly PropertyKey[]): boolean {
+  return first === 'roundhouse' && second === 'variables';
+}
+
+function checked(definition: EnvironmentDefinition): EnvironmentDefinition {
+  checkMetadata(definition.metadata);
+  const count = Object.keys(definition.variables).length;
+  if (count <= MAX_VARIABLES) return definition;
+  throw new RoundhouseError(
+    'invalid_request',
+    `roundhouse.variables: expected at most ${MAX_VARIABLES}, got ${count}; remove some`,
+  );
+}
+
+/** A clone has been refused by the schema. */
+function workspaceOf(given: { type: string; path?: unknown } | null | undefined): Workspace {
+  return given?.type === 'folder' && typeof given.path === 'string'
+    ? { type: 'folder', path: given.path }
+    : FRESH;
+}
+
+/** A new value without a word about secrecy is as secret as the old one was. */
+function variablesOf(
+  current: EnvironmentDefinition['variables'],
+  given:
+    | Readonly<Record<string, { value: string; secret?: boolean | undefined } | null>>
+    | null
+    | undefined,
+): Record<string, Variable> {
+  const changes = Object.entries(given ?? {}).map(([name, sent]): [string, Variable | null] => {
+    if (sent === null) return [name, null];
+    return [name, { value: sent.value, secret: sent.secret ?? current[name]?.secret ?? false }];
+  });
+  return patched(current, Object.fromEntries(changes));
+}

@@ -1,0 +1,145 @@
+import type {
+  AgentCreateParams,
+  AgentUpdateParams,
+  BetaManagedAgentsMCPServerURLDefinition,
+  BetaManagedAgentsModelConfigParams,
+  BetaManagedAgentsWebFetchToolConfigParams,
+  BetaManagedAgentsWebSearchToolConfigParams,
+} from '@anthropic-ai/sdk/resources/beta/agents/agents';
+import type {
+  BetaCloudConfigParams,
+  EnvironmentCreateParams,
+  EnvironmentUpdateParams,
+} from '@anthropic-ai/sdk/resources/beta/environments/environments';
+
+/**
+ * What happens to a field of a request: it takes effect; it is refused by name with 400, because this host can't honour it;
+ * or it is ignored, and named in the header `x-roundhouse-ignored`.
+ */
+export interface FieldRule {
+  readonly effect: 'takes effect' | 'ignored' | 'refused';
+  /** One sentence for docs/managed-agents.md; of a refused field also for the client. */
+  readonly note: string;
+}
+
+function takesEffect(note: string): FieldRule {
+  return { effect: 'takes effect', note };
+}
+
+function refused(note: string): FieldRule {
+  return { effect: 'refused', note };
+}
+
+const HEADER = takesEffect(
+  'A header, `anthropic-beta`; accepted with any value, and not required.',
+);
+const WORKSPACE: FieldRule = {
+  effect: 'ignored',
+  note: 'A header, `anthropic-workspace-id`; a key has one workspace here.',
+};
+const METADATA = takesEffect(
+  'At most 16 pairs, keys of 1 to 64 characters, values up to 512. On update a patch.',
+);
+
+/** `prefix` before every key of `Fields`. */
+type Nested<Prefix extends string, Fields> = `${Prefix}.${Extract<keyof Fields, string>}`;
+type ToolConfig = BetaManagedAgentsWebFetchToolConfigParams &
+  BetaManagedAgentsWebSearchToolConfigParams;
+
+/** Every field of the SDK's parameters for agents, and those inside that need a word; the compiler misses none. */
+export const AGENT_FIELDS = {
+  name: takesEffect('1 to 256 characters.'),
+  model: takesEffect(
+    'A name or an object; one of `GET /v1/models`, else 404. On update the whole object is replaced, but for `effort`.',
+  ),
+  'model.id': takesEffect('As `model`.'),
+  'model.effort': takesEffect(
+    "`low` to `max`, as a word or `{type}`; null is the model's own default, which is not shown. Omitted on update: stays.",
+  ),
+  'model.inference_geo': refused('where the model runs is fixed by the upstream of this server'),
+  'model.speed': refused('only `standard`'),
+  description: takesEffect('Up to 2,048 characters; empty is null.'),
+  system: takesEffect(
+    "Up to 100,000 characters; empty is null. Replaces the agent's own system prompt.",
+  ),
+  tools: takesEffect(
+    'One `agent_toolset_20260401` at most, one `mcp_toolset` for each server, custom tools of different names; at most 256 tools, where the agent toolset counts 8, an `mcp_toolset` its `configs`. Where the operator has switched the agents’ own tools off, none of them may be enabled.',
+  ),
+  'tools.*.default_config': takesEffect(
+    '`enabled` is true unless given; `permission_policy` is `always_allow` for the agent toolset and `always_ask` for an `mcp_toolset`.',
+  ),
+  'tools.*.configs': takesEffect(
+    'One for each tool; what it leaves out comes from `default_config`.',
+  ),
+  'tools.*.configs.*.name': takesEffect(
+    '`bash`, `read`, `write`, `edit`, `glob`, `grep`, `web_fetch`, `web_search`: Claude Code’s own tools. In an `mcp_toolset` 1 to 128 characters.',
+  ),
+  'tools.*.configs.*.type': takesEffect('The same as `name`, or left out.'),
+  'tools.*.configs.*.enabled': takesEffect('Whether the tool exists for the model.'),
+  'tools.*.configs.*.permission_policy': takesEffect('`always_allow` or `always_ask`.'),
+  'tools.*.permission_policy.auto': refused(
+    'nobody here judges calls one by one; use always_allow or always_ask',
+  ),
+  'tools.*.configs.*.allowed_domains': refused('domains can not be limited yet'),
+  'tools.*.configs.*.blocked_domains': refused('domains can not be limited yet'),
+  'tools.*.configs.*.max_content_tokens': refused('the agent has no such setting'),
+  'tools.*.configs.*.url_sources': refused('the agent has no such setting'),
+  'tools.*.configs.*.user_location': refused('the agent has no such setting'),
+  mcp_servers: takesEffect('At most 20, of different names, each referenced by an `mcp_toolset`.'),
+  'mcp_servers.*.type': takesEffect('`url`.'),
+  'mcp_servers.*.name': takesEffect('1 to 255 characters.'),
+  'mcp_servers.*.url': takesEffect('An http or https URL.'),
+  metadata: METADATA,
+  skills: refused('there are no skills here; `[]` is accepted'),
+  multiagent: refused('an agent has one thread here'),
+  execution_identity: refused('only `{"type": "service_account"}`'),
+  version: takesEffect('On update: 409 unless it is the version that holds.'),
+  betas: HEADER,
+  workspace_id: WORKSPACE,
+} as const satisfies Record<
+  | keyof AgentCreateParams
+  | keyof AgentUpdateParams
+  | Nested<'model', BetaManagedAgentsModelConfigParams>
+  | Nested<'mcp_servers.*', BetaManagedAgentsMCPServerURLDefinition>
+  | Nested<'tools.*.configs.*', ToolConfig>
+  | 'tools.*.default_config'
+  | 'tools.*.configs'
+  | 'tools.*.permission_policy.auto',
+  FieldRule
+>;
+
+/** Every field of the SDK's parameters for environments, and our own. */
+export const ENVIRONMENT_FIELDS = {
+  name: takesEffect('1 to 256 characters; need not be unique.'),
+  description: takesEffect('Up to 2,048 characters.'),
+  metadata: METADATA,
+  scope: takesEffect('`organization`: the key. `account` is refused.'),
+  config: takesEffect('`cloud`, which means this host; the same as none.'),
+  'config.type': takesEffect('`cloud`. `self_hosted` is refused.'),
+  'config.networking': refused(
+    'only `{"type": "unrestricted"}`: the network can not be limited yet',
+  ),
+  'config.packages': refused('packages can not be installed yet; empty lists are accepted'),
+  'config.type.self_hosted': refused('there are no workers here; `cloud` means this host'),
+  'scope.account': refused('an environment belongs to its key'),
+  roundhouse: takesEffect('Ours, not in the API; see below.'),
+  'roundhouse.workspace': takesEffect(
+    '`{"type": "fresh"}` (default): an empty folder for each session. `{"type": "folder", "path"}`: that folder, which the operator must have allowed. Null on update: the default.',
+  ),
+  'roundhouse.workspace.git_clone': refused('clones can not be made yet'),
+  'roundhouse.variables': takesEffect(
+    'At most 64, by name: `{"value", "secret"?}`, values up to 32,768 characters; names that the operator has allowed (`environments.variables`). A secret value is never shown again. On update a patch: null removes.',
+  ),
+  'roundhouse.limits': refused('limits of an environment can not be kept yet'),
+  betas: HEADER,
+  workspace_id: WORKSPACE,
+} as const satisfies Record<
+  | keyof EnvironmentCreateParams
+  | keyof EnvironmentUpdateParams
+  | Nested<'config', BetaCloudConfigParams>
+  | 'config.type.self_hosted'
+  | 'scope.account'
+  | 'roundhouse'
+  | `roundhouse.${string}`,
+  FieldRule
+>;

@@ -1,0 +1,14 @@
+import type { Agents } from '../catalog/agents.ts';
+import type { Environments } from '../catalog/environments.ts';
+
+/** What sessions are made of. */
+export interface Catalog {
+  readonly agents: Agents;
+  readonly environments: Environments;
+}
+
+/** What the catalog's routes work with. */
+export interface CatalogDependencies {
+  readonly catalog: Catalog;
+  readonly options: { readonly models: readonly string[] };
+}

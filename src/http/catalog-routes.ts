@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify';
+import type { CatalogDependencies } from './catalog-deps.ts';
+import { archiveAgentRoute } from './routes/agents/archive.ts';
+import { createAgentRoute } from './routes/agents/create.ts';
+import { listAgentsRoute } from './routes/agents/list.ts';
+import { readAgentRoute } from './routes/agents/read.ts';
+import { updateAgentRoute } from './routes/agents/update.ts';
+import { listAgentVersionsRoute } from './routes/agents/versions.ts';
+import { archiveEnvironmentRoute } from './routes/environments/archive.ts';
+import { createEnvironmentRoute } from './routes/environments/create.ts';
+import { deleteEnvironmentRoute } from './routes/environments/delete.ts';
+import { listEnvironmentsRoute } from './routes/environments/list.ts';
+import { readEnvironmentRoute } from './routes/environments/read.ts';
+import { updateEnvironmentRoute } from './routes/environments/update.ts';
+
+/** Headers of the Managed Agents API that have no effect here; named in `x-roundhouse-ignored` when they are sent. */
+const IGNORED_HEADERS = ['anthropic-workspace-id'] as const;
+
+/** `/v1/agents…` and `/v1/environments…`, as the official SDK calls them. */
+export function catalogRoutes(app: FastifyInstance, deps: CatalogDependencies): void {
+  void app.register(async (scope) => {
+    scope.addHook('onRequest', async (request, reply) => {
+      const ignored = IGNORED_HEADERS.filter((name) => request.headers[name] !== undefined);
+      if (ignored.length > 0) reply.header('x-roundhouse-ignored', ignored.join(', '));
+    });
+    for (const route of ROUTES) route(scope, deps);
+  });
+}
+
+const ROUTES: readonly ((app: FastifyInstance, deps: CatalogDependencies) => void)[] = [
+  createAgentRoute,
+  listAgentsRoute,
+  readAgentRoute,
+  updateAgentRoute,
+  archiveAgentRoute,
+  listAgentVersionsRoute,
+  createEnvironmentRoute,
+  listEnvironmentsRoute,
+  readEnvironmentRoute,
+  updateEnvironmentRoute,
+  archiveEnvironmentRoute,
+  deleteEnvironmentRoute,
+];

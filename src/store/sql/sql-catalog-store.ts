@@ -1,0 +1,251 @@
+import type { Kysely } from 'kysely';
+import type {
+  CatalogBodies,
+  CatalogKey,
+  CatalogKind,
+  CatalogQuery,
+  CatalogStore,
+  VersionedKind,
+} from '../../contracts/catalog-store.ts';
+import type { Kept, KeptPage } from '../../definitions/kept.ts';
+import { idTaken, keepsVersions } from '../catalog-rules.ts';
+import { toJson } from '../json.ts';
+import {
+  checkLimit,
+  fromCursor,
+  fromVersionCursor,
+  MAX_PAGE_SESSIONS,
+  toCursor,
+} from '../paging.ts';
+import type { Database } from './schema.ts';
+import type { MapStorageError } from './sql-transcript-store.ts';
+
+/** A version with what its document says. */
+interface KeptRow {
+  readonly id: string;
+  readonly created_at: string;
+  readonly archived_at: string | null;
+  readonly version: number;
+  readonly at: string;
+  readonly body: string;
+}
+
+/** The catalog in the tables of a `SqlSessionStore`. Queries keep to what SQLite and Postgres both understand. */
+export class SqlCatalogStore implements CatalogStore {
+  readonly #db: Kysely<Database>;
+  readonly #mapError: MapStorageError;
+
+  constructor(db: Kysely<Database>, mapError: MapStorageError) {
+    this.#db = db;
+    this.#mapError = mapError;
+  }
+
+  create<K extends CatalogKind>(
+    { kind, tenant, id }: CatalogKey<K>,
+    body: CatalogBodies[K],
+    at: string,
+  ): Promise<Kept<CatalogBodies[K]>> {
+    return this.#inTransaction(async (trx) => {
+      const document = { id, kind, tenant, version: 1, created_at: at, archived_at: null };
+      const row = await trx
+        .insertInto('catalog_documents')
+        .values(document)
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .returning('id')
+        .executeTakeFirst();
+      if (row === undefined) throw idTaken(id);
+      const version = await addVersion(trx, id, 1, body, at);
+      return toKept(kind, { ...document, ...version });
+    });
+  }
+
+  get<K extends CatalogKind>(key: CatalogKey<K>): Promise<Kept<CatalogBodies[K]> | undefined> {
+    return this.#mapped(() => find(this.#db, key));
+  }
+
+  list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptPage<CatalogBodies[K]>> {
+    return this.#mapped(async () => {
+      checkLimit(query.limit, MAX_PAGE_SESSIONS);
+      const { tenant, limit, createdFrom, createdTo, includeArchived = false } = query;
+      const after = query.after === undefined ? undefined : fromCursor(query.after);
+      const rows = await versionsOf(this.#db, { kind, tenant })
+        .whereRef('v.version', '=', 'd.version')
+        .$if(!includeArchived, (select) => select.where('d.archived_at', 'is', null))
+        .$if(createdFrom !== undefined, (select) =>
+          select.where('d.created_at', '>=', createdFrom ?? ''),
+        )
+        .$if(createdTo !== undefined, (select) =>
+          select.where('d.created_at', '<=', createdTo ?? ''),
+        )
+        .$if(after !== undefined, (select) =>
+          select.where((eb) =>
+            eb(
+              eb.refTuple('d.created_at', 'd.id'),
+              '<',
+              eb.tuple(after?.createdAt ?? '', after?.id ?? ''),
+            ),
+          ),
+        )
+        .orderBy('d.created_at', 'desc')
+        .orderBy('d.id', 'desc')
+        .limit(limit + 1)
+        .execute();
+      return toPage(kind, rows, limit, toCursor);
+    });
+  }
+
+  replace<K extends CatalogKind>(
+    key: CatalogKey<K>,
+    expectedVersion: number,
+    body: CatalogBodies[K],
+    at: string,
+  ): Promise<Kept<CatalogBodies[K]> | undefined> {
+    return this.#inTransaction(async (trx) => {
+      const version = expectedVersion + 1;
+      const document = await trx
+        .updateTable('catalog_documents')
+        .set({ version })
+        .where('id', '=', key.id)
+        .where('kind', '=', key.kind)
+        .where('tenant', '=', key.tenant)
+        .where('version', '=', expectedVersion)
+        .where('archived_at', 'is', null)
+        .returning('id')
+        .executeTakeFirst();
+      if (document === undefined) return undefined;
+      if (!keepsVersions(key.kind)) {
+        await trx.deleteFrom('catalog_versions').where('document_id', '=', key.id).execute();
+      }
+      await addVersion(trx, key.id, version, body, at);
+      return find(trx, key);
+    });
+  }
+
+  archive<K extends CatalogKind>(
+    key: CatalogKey<K>,
+    at: string,
+  ): Promise<Kept<CatalogBodies[K]> | undefined> {
+    return this.#inTransaction(async (trx) => {
+      await trx
+        .updateTable('catalog_documents')
+        .set({ archived_at: at })
+        .where('id', '=', key.id)
+        .where('kind', '=', key.kind)
+        .where('tenant', '=', key.tenant)
+        .where('archived_at', 'is', null)
+        .execute();
+      return find(trx, key);
+    });
+  }
+
+  remove({ kind, tenant, id }: CatalogKey<CatalogKind>): Promise<boolean> {
+    return this.#mapped(async () => {
+      const { numDeletedRows } = await this.#db
+        .deleteFrom('catalog_documents')
+        .where('id', '=', id)
+        .where('kind', '=', kind)
+        .where('tenant', '=', tenant)
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
+    });
+  }
+
+  getVersion<K extends VersionedKind>(
+    key: CatalogKey<K>,
+    version: number,
+  ): Promise<Kept<CatalogBodies[K]> | undefined> {
+    return this.#mapped(async () => {
+      const row = await versionsOf(this.#db, key)
+        .where('d.id', '=', key.id)
+        .where('v.version', '=', version)
+        .executeTakeFirst();
+      return row && toKept(key.kind, row);
+    });
+  }
+
+  listVersions<K extends VersionedKind>(
+    key: CatalogKey<K>,
+    query: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<KeptPage<CatalogBodies[K]>> {
+    return this.#mapped(async () => {
+      checkLimit(query.limit, MAX_PAGE_SESSIONS);
+      const after = query.after === undefined ? undefined : fromVersionCursor(query.after);
+      const rows = await versionsOf(this.#db, key)
+        .where('d.id', '=', key.id)
+        .$if(after !== undefined, (select) => select.where('v.version', '<', after ?? 0))
+        .orderBy('v.version', 'desc')
+        .limit(query.limit + 1)
+        .execute();
+      return toPage(key.kind, rows, query.limit, ({ version }) => String(version));
+    });
+  }
+
+  #inTransaction<T>(work: (trx: Kysely<Database>) => Promise<T>): Promise<T> {
+    return this.#mapped(() => this.#db.transaction().execute(work));
+  }
+
+  async #mapped<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#mapError(error);
+    }
+  }
+}
+
+/** All versions of a tenant's documents of a kind. */
+function versionsOf(db: Kysely<Database>, { kind, tenant }: { kind: string; tenant: string }) {
+  return db
+    .selectFrom('catalog_documents as d')
+    .innerJoin('catalog_versions as v', 'v.document_id', 'd.id')
+    .select(['d.id', 'd.created_at', 'd.archived_at', 'v.version', 'v.at', 'v.body'])
+    .where('d.tenant', '=', tenant)
+    .where('d.kind', '=', kind);
+}
+
+async function find<K extends CatalogKind>(
+  db: Kysely<Database>,
+  key: CatalogKey<K>,
+): Promise<Kept<CatalogBodies[K]> | undefined> {
+  const row = await versionsOf(db, key)
+    .where('d.id', '=', key.id)
+    .whereRef('v.version', '=', 'd.version')
+    .executeTakeFirst();
+  return row && toKept(key.kind, row);
+}
+
+async function addVersion(
+  trx: Kysely<Database>,
+  id: string,
+  version: number,
+  body: unknown,
+  at: string,
+): Promise<{ at: string; body: string }> {
+  const columns = { document_id: id, version, at, body: toJson(body) };
+  await trx.insertInto('catalog_versions').values(columns).execute();
+  return columns;
+}
+
+/** `_kind` says of which kind the row is known to be. */
+function toKept<K extends CatalogKind>(_kind: K, row: KeptRow): Kept<CatalogBodies[K]> {
+  const body: CatalogBodies[K] = JSON.parse(row.body);
+  return {
+    id: row.id,
+    version: row.version,
+    createdAt: row.created_at,
+    updatedAt: row.at,
+    archivedAt: row.archived_at,
+    body,
+  };
+}
+
+function toPage<K extends CatalogKind>(
+  kind: K,
+  rows: readonly KeptRow[],
+  limit: number,
+  cursor: (last: Kept<CatalogBodies[K]>) => string,
+): KeptPage<CatalogBodies[K]> {
+  const items = rows.slice(0, limit).map((row) => toKept(kind, row));
+  const last = items.at(-1);
+  return { items, next: last !== undefined && rows.length > limit ? cursor(last) : null };
+}

@@ -1,0 +1,429 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BadRequestError, NotFoundError, type Anthropic } from '@anthropic-ai/sdk';
+import type {
+  BetaEnvironment,
+  EnvironmentCreateParams,
+  EnvironmentUpdateParams,
+} from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import { BetaEnvironmentArchivedError } from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { EnvironmentExtension } from '../../src/dialects/managed-agents/environments.ts';
+import { loadConfig, PrometheusMetrics, startServer } from '../../src/server.ts';
+import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
+import { catalogServer, failure, type CatalogServer } from '../support/catalog-server.ts';
+import { officialClient } from '../support/official-client.ts';
+
+let server: CatalogServer;
+
+beforeEach(async () => {
+  server = await catalogServer({
+    folderAllowed: async (path) => path === '/srv/shared',
+    variableAllowed: (name) => name.startsWith('APP_'),
+  });
+});
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+/** Requests with our extension: the SDK sends on what its types don't know. */
+type Create = EnvironmentCreateParams & {
+  roundhouse?: { workspace?: object | null; variables?: Record<string, object | null> };
+};
+type Update = EnvironmentUpdateParams & Pick<Create, 'roundhouse'>;
+
+/** The answers' extension. */
+function extensionOf(environment: BetaEnvironment & { roundhouse?: EnvironmentExtension }) {
+  return environment.roundhouse;
+}
+
+function create(body: Create, client: Anthropic = server.alice): Promise<BetaEnvironment> {
+  return client.beta.environments.create(body);
+}
+
+function update(id: string, body: Update): Promise<BetaEnvironment> {
+  return server.alice.beta.environments.update(id, body);
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+describe("the examples of the SDK's own documentation", () => {
+  it('environments.create', async () => {
+    const environment: BetaEnvironment = await server.alice.beta.environments.create({
+      name: 'python-data-analysis',
+    });
+    expect(environment).toEqual({
+      type: 'environment',
+      id: expect.stringMatching(/^env_[0-9a-z]{24}$/),
+      name: 'python-data-analysis',
+      description: null,
+      metadata: {},
+      scope: 'organization',
+      config: {
+        type: 'cloud',
+        networking: { type: 'unrestricted' },
+        packages: { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] },
+      },
+      created_at: expect.stringMatching(TIME),
+      updated_at: environment.created_at,
+      archived_at: null,
+      roundhouse: { workspace: { type: 'fresh' }, variables: {} },
+    });
+  });
+
+  it('environments.retrieve', async () => {
+    const created = await create({ name: 'a' });
+    expect(await server.alice.beta.environments.retrieve(created.id)).toEqual(created);
+    await failure(
+      server.alice.beta.environments.retrieve('env_011CZkZ9X2dpNyB7HsEFoRfW'),
+      NotFoundError,
+    );
+  });
+
+  it('environments.update', async () => {
+    const created = await create({ name: 'a' });
+    expect(await server.alice.beta.environments.update(created.id, {})).toEqual(created);
+  });
+
+  it('environments.list', async () => {
+    const ids = [];
+    for (const name of ['a', 'b', 'c']) ids.push((await create({ name })).id);
+    const seen: string[] = [];
+    for await (const environment of server.alice.beta.environments.list()) {
+      seen.push(environment.id);
+    }
+    expect(seen.toSorted()).toEqual(ids.toSorted());
+    const paged = await all(server.alice.beta.environments.list({ limit: 2 }));
+    expect(paged.map(({ id }) => id)).toEqual(seen);
+  });
+
+  it('environments.delete', async () => {
+    const { id } = await create({ name: 'a' });
+    const deleted = await server.alice.beta.environments.delete(id);
+    expect(deleted).toEqual({ id, type: 'environment_deleted' });
+    await failure(server.alice.beta.environments.delete(id), NotFoundError);
+    await failure(server.alice.beta.environments.retrieve(id), NotFoundError);
+  });
+
+  it('environments.archive', async () => {
+    const { id } = await create({ name: 'a' });
+    const environment = await server.alice.beta.environments.archive(id);
+    expect(environment).toMatchObject({ id, archived_at: expect.stringMatching(TIME) });
+  });
+});
+
+describe('an environment', () => {
+  it('takes every way to say that it is here', async () => {
+    const configs: EnvironmentCreateParams['config'][] = [
+      null,
+      { type: 'cloud' },
+      { type: 'cloud', networking: null, packages: null },
+      {
+        type: 'cloud',
+        networking: { type: 'unrestricted' },
+        packages: { type: 'packages', apt: [], pip: null },
+      },
+    ];
+    for (const config of configs) {
+      const environment = await create({
+        name: 'a',
+        config: config ?? null,
+        scope: 'organization',
+      });
+      expect(environment.config).toMatchObject({ type: 'cloud' });
+      expect((await update(environment.id, { config: config ?? null })).updated_at).toBe(
+        environment.updated_at,
+      );
+    }
+  });
+
+  it('gives back what it was given: an answer is a valid request', async () => {
+    const {
+      name,
+      description,
+      metadata,
+      config,
+      scope = null,
+    } = await create({
+      name: 'a',
+      description: 'b',
+      metadata: { c: 'd' },
+    });
+    const again = await create({ name, description, metadata, config, scope });
+    expect(again).toMatchObject({ name, description, metadata, config });
+  });
+
+  it('is patched: what is omitted stays', async () => {
+    const { id } = await create({ name: 'a', description: 'b', metadata: { one: '1', two: '2' } });
+    const patched = await update(id, { metadata: { one: null, two: '', three: '3' } });
+    expect(patched).toMatchObject({ name: 'a', description: 'b', metadata: { three: '3' } });
+    expect(patched.metadata).toEqual({ three: '3' });
+    expect(await update(id, { description: '' })).toMatchObject({ description: '' });
+    expect(await update(id, { description: null, name: null })).toMatchObject({
+      description: null,
+      name: 'a',
+    });
+    expect(await update(id, { name: 'z' })).toMatchObject({ name: 'z' });
+  });
+
+  it('can not be changed once it is archived, which the SDK has a class for', async () => {
+    const { id } = await create({ name: 'a' });
+    const archived = await server.alice.beta.environments.archive(id);
+    expect(await server.alice.beta.environments.archive(id)).toEqual(archived);
+    await failure(update(id, { name: 'b' }), BetaEnvironmentArchivedError);
+    expect(await all(server.alice.beta.environments.list())).toEqual([]);
+    expect(await all(server.alice.beta.environments.list({ include_archived: true }))).toEqual([
+      archived,
+    ]);
+    await server.alice.beta.environments.delete(id);
+    expect(await all(server.alice.beta.environments.list({ include_archived: true }))).toEqual([]);
+  });
+
+  it('is found by no other key, on any route', async () => {
+    const mine = await create({ name: 'a' });
+    const { environments } = server.bob.beta;
+    const attempts = (id: string) => [
+      environments.retrieve(id),
+      environments.update(id, { name: 'taken' }),
+      environments.archive(id),
+      environments.delete(id),
+    ];
+    const told: string[][] = [];
+    for (const id of [mine.id, 'env_000000000000000000000000']) {
+      const errors = await Promise.all(attempts(id).map((each) => failure(each, NotFoundError)));
+      told.push(errors.map(({ apiMessage }) => (apiMessage ?? '').replaceAll(id, 'ID')));
+    }
+    expect(told[0]).toEqual(told[1]);
+    expect(await all(environments.list({ include_archived: true }))).toEqual([]);
+    expect(await server.alice.beta.environments.retrieve(mine.id)).toEqual(mine);
+  });
+
+  it('is not an agent, nor the other way round', async () => {
+    const environment = await create({ name: 'a' });
+    const agent = await server.alice.beta.agents.create({ name: 'a', model: 'sonnet' });
+    await failure(server.alice.beta.agents.retrieve(environment.id), NotFoundError);
+    await failure(server.alice.beta.environments.delete(agent.id), NotFoundError);
+    expect(await server.alice.beta.agents.retrieve(agent.id)).toEqual(agent);
+  });
+});
+
+describe('our extension', () => {
+  it('names the folder that sessions share, one that the operator allows', async () => {
+    const workspace = { type: 'folder', path: '/srv/shared' };
+    const environment = await create({ name: 'a', roundhouse: { workspace } });
+    expect(extensionOf(environment)?.workspace).toEqual(workspace);
+    expect(extensionOf(await update(environment.id, { name: 'b' }))?.workspace).toEqual(workspace);
+    const error = await failure(
+      update(environment.id, { roundhouse: { workspace: { type: 'folder', path: '/etc' } } }),
+      BadRequestError,
+    );
+    expect(error.message).toContain('roundhouse.workspace.path: ');
+    const fresh = await update(environment.id, { roundhouse: { workspace: null } });
+    expect(extensionOf(fresh)?.workspace).toEqual({ type: 'fresh' });
+  });
+
+  it('keeps variables by name and never shows a secret again, in no answer', async () => {
+    const environment = await create({
+      name: 'a',
+      roundhouse: {
+        variables: {
+          APP_MODE: { value: 'test' },
+          APP_TOKEN: { value: 'hunter2', secret: true },
+        },
+      },
+    });
+    const { id } = environment;
+    expect(extensionOf(environment)?.variables).toEqual({
+      APP_MODE: { value: 'test', secret: false },
+      APP_TOKEN: { secret: true },
+    });
+    const answers = [
+      environment,
+      await server.alice.beta.environments.retrieve(id),
+      await all(server.alice.beta.environments.list()),
+      await update(id, { name: 'b' }),
+      await server.alice.beta.environments.archive(id),
+    ];
+    expect(JSON.stringify(answers)).not.toContain('hunter2');
+  });
+
+  it.each([
+    { APP_TOKEN: 'hunter2' },
+    { APP_TOKEN: { value: 'hunter2', secret: 'hunter2' } },
+    { APP_TOKEN: { value: 'hunter2\0' } },
+    { APP_TOKEN: { secret: 'hunter2' } },
+    { 'APP-TOKEN': 'hunter2' },
+    { APP_TOKEN: { value: 'x', token: 'hunter2' } },
+    'hunter2',
+  ])('is quoted in no refusal, whatever was wrong with it: %j', async (variables) => {
+    const refused = await server.post('/v1/environments', { name: 'a', roundhouse: { variables } });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain('roundhouse.variables');
+    expect(JSON.stringify(refused.body)).not.toContain('hunter2');
+  });
+
+  it('patches variables; a new value stays as secret as the old one was', async () => {
+    const { id } = await create({
+      name: 'a',
+      roundhouse: {
+        variables: { APP_A: { value: '1' }, APP_B: { value: '2', secret: true } },
+      },
+    });
+    const patched = await update(id, {
+      roundhouse: { variables: { APP_A: null, APP_B: { value: '3' }, APP_C: { value: '4' } } },
+    });
+    expect(extensionOf(patched)?.variables).toEqual({
+      APP_B: { secret: true },
+      APP_C: { value: '4', secret: false },
+    });
+    const shown = await update(id, {
+      roundhouse: { variables: { APP_B: { value: '5', secret: false } } },
+    });
+    expect(extensionOf(shown)?.variables['APP_B']).toEqual({ value: '5', secret: false });
+  });
+});
+
+const long = (length: number): string => 'x'.repeat(length);
+const pairs = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+const withVariables = (over: object) => ({ roundhouse: { variables: over } });
+
+describe('a body', () => {
+  it.each<[string, object]>([
+    ['name', { name: '' }],
+    ['name', { name: long(257) }],
+    ['description', { description: long(2_049) }],
+    ['metadata', { metadata: pairs(17) }],
+    ['metadata.k', { metadata: { k: long(513) } }],
+    ['scope', { scope: 'world' }],
+    ['config.type', { config: { type: 'moon' } }],
+    ['config.type', { config: {} }],
+    ['config.networking.type', { config: { type: 'cloud', networking: { type: 'none' } } }],
+    [
+      'config.networking.allowed_hosts',
+      { config: { type: 'cloud', networking: { type: 'unrestricted', allowed_hosts: [] } } },
+    ],
+    ['config.image', { config: { type: 'cloud', image: 'x' } }],
+    ['config.packages.brew', { config: { type: 'cloud', packages: { brew: [] } } }],
+    ['limits', { limits: {} }],
+    ['roundhouse', { roundhouse: 'x' }],
+    ['roundhouse.sandbox', { roundhouse: { sandbox: {} } }],
+    ['roundhouse.workspace.type', { roundhouse: { workspace: { type: 'tmp' } } }],
+    ['roundhouse.workspace.path', { roundhouse: { workspace: { type: 'fresh', path: '/x' } } }],
+    ['roundhouse.workspace.path', { roundhouse: { workspace: { type: 'folder' } } }],
+    ['roundhouse.workspace.path', { roundhouse: { workspace: { type: 'folder', path: 'srv' } } }],
+    [
+      'roundhouse.workspace.path',
+      { roundhouse: { workspace: { type: 'folder', path: '/srv/shared\0' } } },
+    ],
+    ['roundhouse.variables.APP-X', withVariables({ 'APP-X': { value: 'x' } })],
+    ['roundhouse.variables.APP_X', withVariables({ APP_X: 'x' })],
+    ['roundhouse.variables.APP_X.value', withVariables({ APP_X: { secret: true } })],
+    ['roundhouse.variables.APP_X.value', withVariables({ APP_X: { value: long(32_769) } })],
+    ['roundhouse.variables.APP_X.value', withVariables({ APP_X: { value: 'a\0b' } })],
+    ['roundhouse.variables.APP_X.secret', withVariables({ APP_X: { value: 'a', secret: 'yes' } })],
+    ['roundhouse.variables.PATH', withVariables({ PATH: { value: '/tmp' } })],
+    [
+      'roundhouse.variables',
+      withVariables(
+        Object.fromEntries(
+          Array.from({ length: 65 }, (_, index) => [`APP_${index}`, { value: '' }]),
+        ),
+      ),
+    ],
+  ])(
+    'that is nearly right is refused with the name of what is wrong: %s (%#)',
+    async (field, over) => {
+      const { id } = await create({ name: 'a' });
+      for (const path of ['/v1/environments', `/v1/environments/${id}`]) {
+        const refused = await server.post(path, { name: 'b', ...over });
+        expect(refused).toMatchObject({
+          status: 400,
+          body: { error: { details: { error_code: 'invalid_request' } } },
+        });
+        expect(JSON.stringify(refused.body)).toContain(`${field}: `);
+      }
+      const left = await all(server.alice.beta.environments.list());
+      expect(left.map(({ name }) => name)).toEqual(['a']);
+    },
+  );
+
+  it.each<[string, object]>([
+    ['config.type', { config: { type: 'self_hosted' } }],
+    ['config.networking', { config: { type: 'cloud', networking: { type: 'limited' } } }],
+    ['config.packages.pip', { config: { type: 'cloud', packages: { pip: ['pandas'] } } }],
+    ['config.packages.apt', { config: { type: 'cloud', packages: { apt: 'ffmpeg' } } }],
+    ['scope', { scope: 'account' }],
+    ['roundhouse.workspace', { roundhouse: { workspace: { type: 'git_clone', path: '/x' } } }],
+    ['roundhouse.limits', { roundhouse: { limits: { memory: 1 } } }],
+  ])('that asks for what this host can not do is refused by name: %s (%#)', async (field, over) => {
+    const { id } = await create({ name: 'a' });
+    for (const path of ['/v1/environments', `/v1/environments/${id}`]) {
+      const refused = await server.post(path, { name: 'b', ...over });
+      expect(refused).toMatchObject({
+        status: 400,
+        body: { error: { details: { error_code: 'unsupported_field' } } },
+      });
+      expect(JSON.stringify(refused.body)).toContain(`server: ${field} (`);
+    }
+  });
+
+  it.each([
+    ['limit', '?limit=0'],
+    ['limit', '?limit=101'],
+    ['include_archived', '?include_archived=yes'],
+    ['created_at[gte]', '?created_at[gte]=2026-01-01T00:00:00Z'],
+    ['page cursor', '?page=x'],
+  ])('needs none where a query is wrong: %s of %s is named', async (field, query) => {
+    const response = await fetch(`${server.url}/v1/environments${query}`, {
+      headers: { 'x-api-key': 'key-a' },
+    });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain(field);
+  });
+});
+
+it('a whole server keeps agents and environments over a restart, by the rules of its configuration', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'roundhouse-catalog-'));
+  onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
+  const { log } = NO_TELEMETRY;
+  const start = async () => {
+    const { config } = loadConfig({
+      env: {},
+      flags: { 'data-dir': dataDir, port: '0', 'environments-variables': '["APP_*"]' },
+      readFile: () => '',
+    });
+    const running = await startServer(config, {
+      upstream: { kind: 'simulator', variables: {} },
+      telemetry: { log, metrics: new PrometheusMetrics({ log }) },
+    });
+    return { running, client: officialClient(running.url) };
+  };
+  const before = await start();
+  const variables = { APP_TOKEN: { value: 'x', secret: true } };
+  const environment = await create({ name: 'a', roundhouse: { variables } }, before.client);
+  const forbidden = create(
+    { name: 'b', roundhouse: { variables: { OTHER: { value: 'x' } } } },
+    before.client,
+  );
+  expect((await failure(forbidden, BadRequestError)).message).toContain(
+    'roundhouse.variables.OTHER',
+  );
+  const agent = await before.client.beta.agents.create({
+    name: 'a',
+    model: 'claude-opus-5-5',
+    tools: [{ type: 'agent_toolset_20260401' }],
+  });
+  await before.client.beta.agents.update(agent.id, { name: 'b' });
+  await before.running.close();
+
+  const after = await start();
+  expect(await after.client.beta.environments.retrieve(environment.id)).toEqual(environment);
+  expect(await after.client.beta.agents.retrieve(agent.id, { version: 1 })).toEqual(agent);
+  expect(await after.client.beta.agents.retrieve(agent.id)).toMatchObject({ version: 2 });
+  await after.running.close();
+});
