@@ -9,6 +9,8 @@ import { agentsOnRecord, lookAtProcesses, sendSignal } from './processes.ts';
 import type { Random } from './random.ts';
 import type { World } from './world.ts';
 
+const MAX_CLOCK_JUMP_MS = 3 * 3_600_000;
+
 /** What a fault acts on. */
 export interface FaultContext {
   readonly world: World;
@@ -41,6 +43,8 @@ const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'client: interrupts', weight: 9, run: interrupt },
   { name: 'client: deletes a session', weight: 1, run: deleteSession },
   { name: 'client: burst of prompts', weight: 4, run: burst },
+  { name: 'disk: slow', weight: 2, run: slowDisk },
+  { name: 'clock: jumps', weight: 2, run: jumpClock },
 ];
 
 const FULL_DISK: FaultKind = { name: 'disk: full', weight: 2, run: fullDisk };
@@ -51,8 +55,6 @@ export function availableFaults(world: World, ledger: Ledger): FaultKind[] {
   const limits = canLimitFiles();
   if (world.noDisk !== undefined) ledger.skipped.set(FULL_DISK.name, world.noDisk);
   if (!limits) ledger.skipped.set(REFUSING_DISK.name, "util-linux's prlimit is not there");
-  ledger.skipped.set('disk: slow', 'needs a device mapper of the machine');
-  ledger.skipped.set('clock jumps', "would move the machine's clock (fake time tests have them)");
   return [
     ...FAULT_KINDS,
     ...(world.noDisk === undefined ? [FULL_DISK] : []),
@@ -170,6 +172,25 @@ async function refuseWrites({ world, random }: FaultContext): Promise<boolean> {
   limitFiles(pid, 'unlimited');
   // Agents that were started meanwhile have inherited it.
   for (const agent of processesOf(world.root)) limitFiles(agent.pid, 'unlimited');
+  return true;
+}
+
+/** Each commit of the database, and each file of the server, takes long for a while. */
+async function slowDisk({ world, random }: FaultContext): Promise<boolean> {
+  const slowDiskMs = random.int(50, 1_500);
+  const forMs = random.int(1_000, 6_000);
+  await world.suffer({ slowDiskMs });
+  await sleep(forMs, undefined, { keepAlive: true });
+  await world.suffer({ slowDiskMs: 0 });
+  return true;
+}
+
+/** Somebody sets the machine's clock, forwards or back by up to some hours, or right again. It stays so. */
+async function jumpClock({ world, random }: FaultContext): Promise<boolean> {
+  const farMs = random.int(30_000, MAX_CLOCK_JUMP_MS);
+  const right = random.chance(0.25);
+  const back = random.chance(0.5);
+  await world.suffer({ clockOffsetMs: right ? 0 : back ? -farMs : farMs });
   return true;
 }
 

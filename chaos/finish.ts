@@ -15,6 +15,9 @@ const QUIET_LIMIT_MS = 120_000;
 /** A session may still hold a process that was stopped for good: its first prompt finds that out, the next one works. */
 const FAREWELL_ATTEMPTS = 4;
 
+/** Nothing is wrong with the upstream any more: who waits for it long waits for a machine that is busy. */
+const FAREWELL_LIMITS = { firstTokenMs: 60_000, silenceMs: 60_000, turnMs: 120_000 };
+
 export interface FinishParts {
   readonly world: World;
   readonly ledger: Ledger;
@@ -33,6 +36,7 @@ export type Logs = ReadonlyMap<string, readonly LogRecord[]>;
 export async function finish(parts: FinishParts): Promise<Logs> {
   const { world, ledger } = parts;
   await world.untilUp();
+  await world.suffer({ slowDiskMs: 0 });
   await untilQuiet(parts);
   await farewell(parts);
   const retired = [...ledger.sessions.values()].filter((session) => session.retired);
@@ -82,7 +86,7 @@ async function farewell({ world, ledger, sessions, atOnce }: FinishParts): Promi
 async function sayFarewell(world: World, ledger: Ledger, session: SessionEntry): Promise<void> {
   for (let attempt = 1; attempt <= FAREWELL_ATTEMPTS; attempt += 1) {
     const entry = ledger.openPrompt(session, '');
-    await sendPrompt({ world, ledger, session, entry }).ended;
+    await sendPrompt({ world, ledger, session, entry, limits: FAREWELL_LIMITS }).ended;
     if (entry.outcome === 'complete') return;
   }
   const what = `${session.name} does not answer any more, in ${FAREWELL_ATTEMPTS} attempts`;
@@ -140,7 +144,8 @@ export function checkLogs(ledger: Ledger, sessions: readonly SessionEntry[], log
     );
     for (const { promptId, ends } of turnsOf(records)) {
       const [end] = ends;
-      if (promptId !== undefined && end !== undefined) endedAt.set(promptId, Date.parse(end.at));
+      if (promptId !== undefined && end !== undefined)
+        endedAt.set(promptId, ledger.momentOf(Date.parse(end.at)));
     }
   }
   ledger.violation(...checkUpstream(ledger.requests, endedAt));

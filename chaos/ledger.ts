@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-import { monotonicMs, wallClockIso } from '../src/time/clock.ts';
+import { monotonicMs, wallClockIso, wallClockMs } from '../src/time/clock.ts';
+
+/** What a moment was may be written down a little later. */
+const CLOCK_SLACK_MS = 2_000;
 
 /** What a client made of a prompt: `unknown` when its connection broke before there was a status. */
 export type PromptOutcome =
@@ -82,6 +85,10 @@ export class Ledger {
   readonly skipped = new Map<string, string>();
   /** What happened and is no violation, but worth a line: `readers cut`, for example. */
   readonly notes = new Map<string, number>();
+  /** How far the server's wall clock was off, and between which moments of ours. */
+  readonly #clocks: { readonly sinceMs: number; readonly offsetMs: number; untilMs: number }[] = [
+    { sinceMs: 0, offsetMs: 0, untilMs: Infinity },
+  ];
   readonly #onViolation: (violation: Violation) => void;
   readonly #beganMs = monotonicMs();
 
@@ -128,6 +135,33 @@ export class Ledger {
 
   note(what: string): void {
     this.notes.set(what, (this.notes.get(what) ?? 0) + 1);
+  }
+
+  /** The same of a figure of which the highest counts. */
+  noteLongest(what: string, ms: number): void {
+    this.notes.set(what, Math.max(this.notes.get(what) ?? 0, Math.round(ms)));
+  }
+
+  /** The server is told that its wall clock is off by so much. To be called when it is so: until then the old one counts too. */
+  noteClock(offsetMs: number): () => void {
+    const old = this.#clocks.at(-1);
+    if (old === undefined || old.offsetMs === offsetMs) return () => {};
+    this.#clocks.push({ sinceMs: wallClockMs(), offsetMs, untilMs: Infinity });
+    return () => {
+      old.untilMs = wallClockMs();
+    };
+  }
+
+  /**
+   * The moment of ours, in ms since the Unix epoch, in which the server's wall clock showed this. Where several fit, for a
+   * clock that is put back shows a time twice, the last one: then what came later is not blamed.
+   */
+  momentOf(serverMs: number): number {
+    const moments = this.#clocks.flatMap(({ sinceMs, offsetMs, untilMs }) => {
+      const moment = serverMs - offsetMs;
+      return moment >= sinceMs && moment <= untilMs + CLOCK_SLACK_MS ? [moment] : [];
+    });
+    return Math.max(...moments);
   }
 
   violation(...findings: readonly Finding[]): void {

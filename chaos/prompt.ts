@@ -30,6 +30,8 @@ export interface PromptParts {
   readonly key?: string;
   /** Called with each piece of the answer's text. */
   readonly onText?: () => void;
+  /** Limits of the turn other than the server's, in ms. */
+  readonly limits?: Readonly<Record<string, number>>;
 }
 
 /** A prompt whose client waits for its answer. */
@@ -94,7 +96,7 @@ async function follow(parts: PromptParts, leaving: AbortController): Promise<voi
 
 /** The answer's stream; undefined when there is none, and then the entry has its outcome. */
 async function open(
-  { world, session, entry, key }: PromptParts,
+  { world, session, entry, key, limits = {} }: PromptParts,
   signal: AbortSignal,
 ): Promise<EventStream | undefined> {
   const body = {
@@ -109,6 +111,7 @@ async function open(
       'content-type': 'application/json',
       'x-session-id': session.name,
       ...(key !== undefined && { 'x-api-key': key }),
+      'x-turn-limits': JSON.stringify(limits),
     },
     body: JSON.stringify(body),
   };

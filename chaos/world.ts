@@ -4,11 +4,13 @@ import { join } from 'node:path';
 
 import { ERROR_KINDS } from '../src/errors.ts';
 import { startSimulator, type Simulator } from '../src/simulator/simulator.ts';
+import { monotonicMs } from '../src/time/clock.ts';
 import { withinDeadline } from '../src/time/deadline.ts';
 import { processesOf } from '../test/support/leftovers.ts';
 import { mountSmallDisk, unmountDisk } from './disk.ts';
 import { PROMPT_ID, type Ledger } from './ledger.ts';
 import { processEntries, sendSignal } from './processes.ts';
+import type { ServerFaults } from './server-faults.ts';
 import { ServerProcess, type ServerExit } from './server-process.ts';
 
 /** Wait before each piece of an answer of the upstream: turns last long enough to be hit. */
@@ -66,6 +68,7 @@ export class World {
   #starts = 0;
   #stopping = false;
   #failed = false;
+  #faults: ServerFaults = { clockOffsetMs: 0, slowDiskMs: 0 };
 
   private constructor(root: string, simulator: Simulator, options: WorldOptions) {
     this.root = root;
@@ -123,11 +126,13 @@ export class World {
 
   /** Starts a server on the data directory. A violation, and a rejection, when it does not come up. */
   async launch(): Promise<void> {
-    const { maxProcesses, maxResidents, settings = SHORT_LIMITS } = this.#options;
+    const { maxProcesses, maxResidents, ledger, settings = SHORT_LIMITS } = this.#options;
+    const beganMs = monotonicMs();
     try {
       this.#server = await ServerProcess.start({
         root: this.root,
         upstreamUrl: this.#simulator.url,
+        faults: this.#faults,
         settings: {
           ...settings,
           ROUNDHOUSE_POOL_MAX_PROCESSES: String(maxProcesses),
@@ -139,6 +144,7 @@ export class World {
       this.#fail(`the server did not start: ${String(error)}`);
       throw error;
     }
+    ledger.noteLongest('longest start of the server, ms', monotonicMs() - beganMs);
     this.#starts += 1;
     this.#stopping = false;
     this.#up.resolve();
@@ -158,13 +164,23 @@ export class World {
     this.#server?.signal(signal);
   }
 
+  /** Changes what is wrong with the server's machine; it stays so over restarts. One at a time. */
+  async suffer(faults: Partial<ServerFaults>): Promise<void> {
+    this.#faults = { ...this.#faults, ...faults };
+    const isSo = this.#options.ledger.noteClock(this.#faults.clockOffsetMs);
+    await this.#server?.suffer(this.#faults);
+    isSo();
+  }
+
   /** Ends the server by signals and waits for its end; a violation when it takes too long. */
   async stop(signal: NodeJS.Signals): Promise<ServerExit> {
     const server = this.#server;
     if (server === undefined) return { code: null, signal: null };
     this.announceStop();
     server.signal(signal);
+    const beganMs = monotonicMs();
     const outcome = await withinDeadline(server.exited, STOP_LIMIT_MS);
+    this.#options.ledger.noteLongest('longest stop of the server, ms', monotonicMs() - beganMs);
     if (!outcome.timedOut) return outcome.value;
     const what = `the server did not end within ${STOP_LIMIT_MS} ms of ${signal}`;
     this.#options.ledger.violation({ invariant: 'alive', what });
@@ -220,7 +236,10 @@ export class World {
     onLogLine?.(line);
     if (line.includes('"code":"internal"') || line.includes(ERROR_KINDS.internal.when))
       ledger.violation({ invariant: 'alive', what: `internal error: ${line.slice(0, 2_000)}` });
-    const event = /"event":"(session_reader_cut|session_transcript_rescued)"/.exec(line)?.[1];
+    const event =
+      /"event":"(session_reader_cut|session_transcript_rescued|agent_transcript_repaired|agent_transcript_completed|pool_session_broken)"/.exec(
+        line,
+      )?.[1];
     if (event !== undefined) ledger.note(event);
   }
 

@@ -94,8 +94,9 @@ export interface AgentDriver {
    */
   start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess>;
   /**
-   * Imports what a process wrote in its folder and the store lacks, after `transcript_stale`; the process must be gone,
-   * and its folder still there, also over a restart of the host.
+   * Imports what a process wrote in its folder and the store lacks: after `transcript_stale`, or when the host died with
+   * the process. The process must be gone, and its folder still there, also over a restart of the host. Takes nothing away,
+   * and may be repeated.
    */
   rescueTranscript(
     processFolder: string,

@@ -11,6 +11,9 @@ export interface ProcessRecord {
 /** The name of the environment variable that marks a process and everything it starts; its value is the client id. */
 export const PROCESS_MARK = 'ROUNDHOUSE_PROCESS_MARK';
 
+/** The folder of a process that an earlier host started for a session; nothing runs in it any more. */
+export type LeftFolder = Pick<ProcessRecord, 'sessionId' | 'folder'>;
+
 /** What a sweep found and ended. */
 export interface SweepResult {
   readonly processesKilled: number;
@@ -32,14 +35,21 @@ export interface Host {
   killMarked(clientId: string): Promise<number>;
   /** Takes the record and the folder of a process away. Harmless when they are gone. */
   forgetProcess(clientId: string, folder: string): Promise<void>;
-  /** Removes a folder that {@link Host.createProcessFolder} made; any other path is left alone. */
+  /** Removes a folder that {@link Host.createProcessFolder} made, with its record; any other path is left alone. */
   removeProcessFolder(path: string): Promise<void>;
   /** Makes the private folder that an agent works in. */
   createWorkspace(sessionId: string): Promise<string>;
   /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */
   removeWorkspace(path: string): Promise<void>;
-  /** Ends and removes what an earlier host left behind; touches nothing that is not provably ours. Call once, before any start. */
-  sweep(keepFolders: ReadonlySet<string>): Promise<SweepResult>;
+  /**
+   * Ends and removes what an earlier host left behind; touches nothing that is not provably ours. Call once, before any
+   * start. `salvage` may take out of a folder what would go with it: it is given each that a record speaks for, when its
+   * processes are gone. One that it rejects for stays for the next sweep, and so does one that can't be removed.
+   */
+  sweep(
+    keepFolders: ReadonlySet<string>,
+    salvage?: (left: LeftFolder) => Promise<void>,
+  ): Promise<SweepResult>;
   /** Processes of ours that are alive now. */
   countOwned(): Promise<number>;
   /** Resident memory of a process in bytes (proportional share where the system tells it); undefined when it is gone. */

@@ -1,8 +1,9 @@
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 
-import type { Host, ProcessRecord, SweepResult } from '../contracts/host.ts';
+import type { Host, LeftFolder, ProcessRecord, SweepResult } from '../contracts/host.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { errorText } from '../errors.ts';
 import { endProcesses } from './end-processes.ts';
 import { makePrivateFolder, makePrivateRoot, ownFolders, removeOwnFolder } from './folders.ts';
 import { ProcessRegistry } from './process-registry.ts';
@@ -74,7 +75,10 @@ export class LocalHost implements Host {
   }
 
   async removeProcessFolder(path: string): Promise<void> {
-    await removeOwnFolder(this.#processes, path);
+    if (!(await removeOwnFolder(this.#processes, path))) return;
+    const clientId = basename(path);
+    this.#records.delete(clientId);
+    await this.#registry.remove(clientId);
   }
 
   createWorkspace(sessionId: string): Promise<string> {
@@ -85,7 +89,10 @@ export class LocalHost implements Host {
     await removeOwnFolder(this.#workspaces, path);
   }
 
-  async sweep(keepFolders: ReadonlySet<string>): Promise<SweepResult> {
+  async sweep(
+    keepFolders: ReadonlySet<string>,
+    salvage?: (left: LeftFolder) => Promise<void>,
+  ): Promise<SweepResult> {
     const kept = new Set([...keepFolders].map((path) => resolve(path)));
     const left = await this.#registry.readAll();
     // Folders without a record: the host died between making the folder and writing the record.
@@ -98,11 +105,18 @@ export class LocalHost implements Host {
     for (const { clientId } of survivors) left.delete(clientId);
 
     let foldersRemoved = 0;
-    for (const clientId of left.keys()) {
+    for (const [clientId, record] of left) {
       const folder = join(this.#processes, clientId);
-      if (!kept.has(folder) && (await removeOwnFolder(this.#processes, folder)))
-        foldersRemoved += 1;
-      await this.#registry.remove(clientId);
+      try {
+        if (!kept.has(folder)) {
+          // A process without a record was never given a prompt: there is nothing in its folder.
+          if (record !== undefined) await salvage?.({ sessionId: record.sessionId, folder });
+          if (await removeOwnFolder(this.#processes, folder)) foldersRemoved += 1;
+        }
+        await this.#registry.remove(clientId);
+      } catch (error) {
+        this.#telemetry.log.error('host_folder_left', { folder, error: errorText(error) });
+      }
     }
     return { processesKilled: killed, foldersRemoved };
   }

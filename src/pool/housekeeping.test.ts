@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { RoundhouseError } from '../errors.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { ask, makePool, text, type PoolFixture } from '../../test/support/pool-fixture.ts';
 import { HANGS, scriptOf } from '../../test/support/scripts.ts';
@@ -88,4 +89,19 @@ test('thousands that came to rest together leave memory in portions, so that nob
   expect(pool.stats().statuses.error).toBe(250);
   await pass(10);
   expect(pool.stats().residentSessions).toBe(0);
+});
+
+test('an end that the store would not take is written when it works again, though nobody asks for the session', async () => {
+  const fixture = makePool({ pool: { ...POOL, idleThresholdMs: 600_000 } });
+  const client = await fixture.pool.getSessionClient('a');
+  const append = vi.spyOn(fixture.store, 'append');
+  const handle = await client.prompt(text('one'));
+  append.mockRejectedValue(new RoundhouseError('storage_failed', 'The disk is full.'));
+  await handle.ended;
+  expect(await fixture.store.unfinishedTurns()).toHaveLength(1);
+  await pass(10_000);
+  append.mockRestore();
+  expect(await fixture.store.unfinishedTurns()).toHaveLength(1);
+  await pass(10_000);
+  expect(await fixture.store.unfinishedTurns()).toEqual([]);
 });

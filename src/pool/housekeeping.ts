@@ -66,6 +66,8 @@ export function isSpent(
 async function lookOver(parts: HousekeepingParts, isStopped: () => boolean): Promise<void> {
   let forgotten = 0;
   for (const client of parts.clients()) {
+    // What the store would not take is tried again, also when nobody asks for the session any more.
+    void client.settle();
     if (!lookAfter(client, parts)) continue;
     forgotten += 1;
     if (forgotten % FORGET_AT_ONCE > 0) continue;

@@ -234,3 +234,85 @@ test('a shutdown during the recovery keeps the prompts that have not run, for th
   for (const name of ['a', 'b', 'c', 'd'])
     expect(lives.seen.filter((prompt) => prompt === `${name}1`)).toHaveLength(1);
 });
+
+test('a session that cannot be put in order keeps no other from starting; it is refused until it can be, and then has one end', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  for (const name of ['a', 'b'])
+    await (await first.pool.getSessionClient(name)).prompt(text('long'));
+  await settle();
+  first.crash();
+  const second = lives.live();
+  const broken = await lives.store.findSession('default', 'a');
+  const claim = second.store.claimSession.bind(second.store);
+  const claiming = vi.spyOn(second.store, 'claimSession').mockImplementation((...call) => {
+    if (call[0] === broken?.id) return Promise.reject(new Error('the row is damaged'));
+    return claim(...call);
+  });
+  expect(await second.pool.recover()).toMatchObject({ turnsEnded: 1 });
+  expect(second.line('pool_session_broken')).toMatchObject({ id: broken?.id, level: 'error' });
+  expect(second.counted.map(({ name }) => name)).toContain('roundhouse_sessions_broken_total');
+  expect(await endsOf(lives.store, 'b')).toEqual(['interrupted_by_crash']);
+  expect(await ask(second, 'b', 'next')).toBe('You said: next. Before: long.');
+  await expect(second.pool.getSessionClient('a')).rejects.toMatchObject({
+    code: 'storage_failed',
+    message: expect.stringContaining('the row is damaged'),
+  });
+  claiming.mockRestore();
+  expect(await ask(second, 'a', 'next')).toBe('You said: next. Before: long.');
+  expect(await endsOf(lives.store, 'a')).toEqual(['interrupted_by_crash', 'completed']);
+});
+
+test('an end that was written although the store said no is not written again', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await (await first.pool.getSessionClient('a')).prompt(text('long'));
+  await settle();
+  first.crash();
+  const second = lives.live();
+  const append = second.store.append.bind(second.store);
+  vi.spyOn(second.store, 'append').mockImplementationOnce(async (...call) => {
+    await append(...call);
+    throw new Error('the answer was lost');
+  });
+  await second.pool.recover();
+  await ask(second, 'a', 'next');
+  expect(await endsOf(lives.store, 'a')).toEqual(['interrupted_by_crash', 'completed']);
+});
+
+test('a session that cannot be put in order can be deleted', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await (await first.pool.getSessionClient('a')).prompt(text('long'));
+  await settle();
+  first.crash();
+  const second = lives.live();
+  vi.spyOn(second.store, 'append').mockRejectedValueOnce(new Error('damaged'));
+  await second.pool.recover();
+  expect(await second.pool.deleteSession('default', 'a')).toBe(true);
+  expect(await ask(second, 'a', 'anew')).toBe('You said: anew. Before: nothing.');
+});
+
+test('what only the folder of a killed process has of a transcript is taken into the store before the folder goes', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await ask(first, 'a', 'one');
+  await first.pool.getSessionClient('once', { kind: 'one_shot' });
+  const row = await lives.store.findSession('default', 'a');
+  const once = await lives.store.findSession('default', 'once');
+  const [folder = '', other = ''] = lives.host.folders;
+  lives.host.sessionsOfFolders.set(folder, row?.id ?? '').set(other, once?.id ?? '');
+  first.crash();
+  const second = lives.live();
+  const rescuing = vi.spyOn(second.driver, 'rescueTranscript');
+  rescuing.mockRejectedValueOnce(new Error('unreadable'));
+  expect(await second.pool.recover()).toMatchObject({ foldersRemoved: 1, oneShotsRemoved: 1 });
+  expect(rescuing.mock.calls).toEqual([[folder, row?.agentSessionId, second.store.transcripts]]);
+  // It has failed: the folder stays, and nobody goes on without it.
+  expect([...lives.host.folders]).toEqual([folder]);
+  rescuing.mockRejectedValueOnce(new Error('still unreadable'));
+  await expect(second.pool.getSessionClient('a')).rejects.toMatchObject({ code: 'storage_failed' });
+  expect(await ask(second, 'a', 'two')).toBe('You said: two. Before: one.');
+  expect(lives.host.folders).not.toContain(folder);
+  expect(rescuing).toHaveBeenCalledTimes(3);
+});

@@ -1,8 +1,10 @@
+import type { BrokenSessions } from './broken-sessions.ts';
 import type { Residents } from './residents.ts';
 import type { Undelivered } from './undelivered.ts';
-import type { Host, SweepResult } from '../contracts/host.ts';
+import type { AgentDriver } from '../contracts/agent-driver.ts';
+import type { Host, LeftFolder, SweepResult } from '../contracts/host.ts';
 import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
-import { ERROR_KINDS, errorText } from '../errors.ts';
+import { ERROR_KINDS, errorText, RoundhouseError } from '../errors.ts';
 import { endBy } from '../session/stop-cause.ts';
 import { endRecords } from '../session/turn-records.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -11,6 +13,9 @@ import { wallClockIso } from '../time/clock.ts';
 export interface RecoveryParts {
   readonly store: SessionStore;
   readonly host: Host;
+  readonly driver: AgentDriver;
+  /** Gets the sessions that can't be put in order now. */
+  readonly broken: BrokenSessions;
   readonly residents: Residents;
   readonly owner: string;
   readonly telemetry: Telemetry;
@@ -27,24 +32,39 @@ export interface RecoveryResult extends SweepResult {
 }
 
 /**
- * Puts in order what an earlier host left behind, before the first session is given out: its processes and folders go,
- * turns that it was running get their end, once, and one-shot sessions are removed.
+ * Puts in order what an earlier host left behind, before the first session is given out: its processes and folders go
+ * (what only they have of a transcript is kept), turns that it was running get their end, once, and one-shot sessions are
+ * removed. A session that can't be put in order keeps neither the others nor the host from starting.
  */
 export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   const { store, host, telemetry } = parts;
   // First of all: a process of the earlier host may still be writing.
-  const swept = await host.sweep(await staleFolders(store));
+  const swept = await host.sweep(await staleFolders(store), (left) => salvage(left, parts));
   const oneShotsRemoved = await removeOneShots(parts);
   const unfinished = await store.unfinishedTurns();
   const delivered = unfinished.filter((turn) => turn.delivered);
-  for (const turn of delivered) await endCrashed(turn, parts);
+  let turnsEnded = 0;
+  for (const turn of delivered) {
+    const end = (): Promise<void> => endCrashed(turn, parts);
+    const endIfOpen = async (): Promise<void> => {
+      const open = await store.unfinishedTurns();
+      // What seemed to fail may have been written all the same, and a turn has one end.
+      if (open.some(({ prompt }) => prompt.turnId === turn.prompt.turnId)) await end();
+    };
+    if (await parts.broken.attempt(turn.session.id, end, endIfOpen)) turnsEnded += 1;
+  }
   const result = {
     ...swept,
-    turnsEnded: delivered.length,
+    turnsEnded,
     prompts: unfinished.filter((turn) => !turn.delivered),
     oneShotsRemoved,
   };
-  telemetry.log.info('pool_recovered', { ...result, prompts: result.prompts.length });
+  const { size: sessionsBroken } = parts.broken;
+  telemetry.log.info('pool_recovered', {
+    ...result,
+    prompts: result.prompts.length,
+    sessionsBroken,
+  });
   return result;
 }
 
@@ -79,6 +99,21 @@ async function runPrompts(
   }
 }
 
+/** Takes out of the folder of a process what it had not handed on when the host died with it. */
+async function salvage({ sessionId, folder }: LeftFolder, parts: RecoveryParts): Promise<void> {
+  const { store, driver, broken, host } = parts;
+  const row = await store.getSession(sessionId);
+  if (row === undefined || row.kind === 'one_shot') return;
+  const rescue = (): Promise<void> =>
+    driver.rescueTranscript(folder, row.agentSessionId, store.transcripts);
+  const again = async (): Promise<void> => {
+    await rescue();
+    await host.removeProcessFolder(folder);
+  };
+  if (await broken.attempt(sessionId, rescue, again)) return;
+  throw new RoundhouseError('storage_failed', `The transcript in ${folder} could not be kept.`);
+}
+
 async function endCrashed(turn: UnfinishedTurn, { store, owner }: RecoveryParts): Promise<void> {
   const row = await store.claimSession(turn.session.id, owner);
   const last = await store.lastEventNumber(row.id);
@@ -95,12 +130,17 @@ async function endCrashed(turn: UnfinishedTurn, { store, owner }: RecoveryParts)
   await store.append(row.id, row.epoch, records);
 }
 
-async function removeOneShots({ store, host }: RecoveryParts): Promise<number> {
+async function removeOneShots({ store, host, telemetry }: RecoveryParts): Promise<number> {
   let removed = 0;
   for await (const row of allSessions(store, 'one_shot')) {
-    await store.deleteSession(row.id);
-    await host.removeWorkspace(row.workspace);
-    removed += 1;
+    try {
+      await store.deleteSession(row.id);
+      await host.removeWorkspace(row.workspace);
+      removed += 1;
+    } catch (error) {
+      // Nobody asks for it again; the next start tries once more.
+      telemetry.log.warn('pool_one_shot_left', { id: row.id, error: errorText(error) });
+    }
   }
   return removed;
 }

@@ -34,6 +34,8 @@ export interface ResidentsParts {
   /** A process, with ids, that is ready for a new session of these options. */
   readonly takeSpare: (options: AgentOptions) => Spare | undefined;
   readonly discardSpare: (spare: Spare) => Promise<void>;
+  /** Puts in order what an earlier host left of a session; rejects when that is not possible. */
+  readonly mend: (sessionId: string) => Promise<void>;
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
   /** A session has come into memory. */
   readonly arrived: (client: SessionClient) => void;
@@ -263,6 +265,7 @@ export class Residents {
   }
 
   async #claim(id: string): Promise<Arriving> {
+    await this.#parts.mend(id);
     return { row: await this.#parts.store.claimSession(id, this.#parts.owner) };
   }
 

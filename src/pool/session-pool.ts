@@ -1,3 +1,4 @@
+import { BrokenSessions } from './broken-sessions.ts';
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
@@ -83,6 +84,7 @@ export class SessionPool {
   readonly #residents: Residents;
   readonly #newcomers: Newcomers;
   readonly #quota: SessionQuota;
+  readonly #broken: BrokenSessions;
   readonly #stopHousekeeping: () => void;
   readonly #retention: Retention;
   #refusal: RoundhouseError | undefined;
@@ -113,9 +115,11 @@ export class SessionPool {
       store: parts.store,
       maxSessionsOf: (tenant) => this.#tenants.maxSessionsOf(tenant),
     });
+    this.#broken = new BrokenSessions(telemetry);
     this.#residents = new Residents({
       ...parts,
       quota: this.#quota,
+      mend: (sessionId) => this.#broken.mend(sessionId),
       places: this.#places,
       takeSpare: (agent) => this.#processes.takeSpare(agent),
       discardSpare: (spare) => this.#processes.discardSpare(spare),
@@ -353,7 +357,12 @@ export class SessionPool {
 
   #recoveryParts(): RecoveryParts {
     const sessionsAtOnce = Math.max(1, Math.floor(this.#parts.options.maxProcesses / 2));
-    return { ...this.#parts, residents: this.#residents, sessionsAtOnce };
+    return {
+      ...this.#parts,
+      broken: this.#broken,
+      residents: this.#residents,
+      sessionsAtOnce,
+    };
   }
 
   async #shutDown(drainMs: number): Promise<void> {
@@ -523,6 +532,7 @@ export class SessionPool {
   async #erase(row: SessionRow, id: string): Promise<boolean> {
     if (row.id !== id) return false;
     await this.#removeData(row);
+    this.#broken.forget(id);
     await this.#parts.host.removeWorkspace(row.workspace);
     return true;
   }

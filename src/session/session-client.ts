@@ -436,6 +436,11 @@ export class SessionClient {
     return this.busy || this.optionsChanged ? undefined : this.#link.surrender('withdrawn');
   }
 
+  /** Writes what the store would not take before, the end of a turn say, if it takes it now. Never rejects. */
+  settle(): Promise<void> {
+    return this.#journal.settle();
+  }
+
   /** Refuses prompts from now on. Those that wait stay in the store for the next host; their readers get the error. */
   refusePrompts(error: RoundhouseError): void {
     this.#refusal ??= error;

@@ -61,6 +61,10 @@ export const COUNTERS = {
     help: 'Retries of the model call that agents announced, by status.',
     labels: ['status'],
   },
+  roundhouse_sessions_broken_total: {
+    help: 'Sessions that could not be put in order at the start, by error code.',
+    labels: ['code'],
+  },
 } as const satisfies Record<string, { help: string; labels: readonly string[] }>;
 
 /** Histograms, with what they measure and their buckets. */

@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { createClaudeCodeDriver } from '../../src/agent/claude-code/driver.ts';
-import type { AgentSpec } from '../../src/contracts/agent-driver.ts';
+import { PROJECT_FOLDER, processFolders } from '../../src/agent/claude-code/environment.ts';
+import type { AgentProcess, AgentSpec } from '../../src/contracts/agent-driver.ts';
+import type { TranscriptEntry } from '../../src/contracts/transcripts.ts';
 import type { Host } from '../../src/contracts/host.ts';
 import { PROCESS_MARK } from '../../src/contracts/host.ts';
 import { newClientId, newSessionId } from '../../src/events/ids.ts';
 import { createHost } from '../../src/host/create-host.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { MemoryTranscriptStore } from '../../src/store/memory/memory-transcript-store.ts';
-import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
+import { NO_TELEMETRY, type LogFields } from '../../src/telemetry/telemetry.ts';
 import type { AgentDriverHarness, SituationPrompts } from '../conformance/agent-driver.ts';
 import { describeAgentDriver } from '../conformance/agent-driver.ts';
 
@@ -36,6 +39,15 @@ const prompts: SituationPrompts = {
 
 const KEY = 'sk-dummy-key-of-the-test';
 const closers: (() => Promise<unknown>)[] = [];
+/** What the driver of the suite has said aloud. */
+const warnings: [string, LogFields | undefined][] = [];
+const telemetry = {
+  ...NO_TELEMETRY,
+  log: {
+    ...NO_TELEMETRY.log,
+    warn: (event: string, fields?: LogFields) => void warnings.push([event, fields]),
+  },
+};
 
 async function closeAll(): Promise<void> {
   for (const closeNext of closers.splice(0).toReversed()) await closeNext();
@@ -55,7 +67,7 @@ async function open(): Promise<AgentDriverHarness> {
     host,
     credentials: { ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: url },
     maxRetries: 1,
-    telemetry: NO_TELEMETRY,
+    telemetry,
   };
   const transcripts = new MemoryTranscriptStore(() => {});
   return {
@@ -100,6 +112,45 @@ async function countMarked(clientId: string): Promise<number> {
 }
 
 describeAgentDriver('claude-code', open, closeAll);
+
+test('no turn of the suite lacked an entry of its transcript: what is repaired was lost', () => {
+  expect(warnings.filter(([event]) => event === 'agent_transcript_repaired')).toEqual([]);
+});
+
+async function ask(agent: AgentProcess, text: string): Promise<{ text: string; end: string }> {
+  let answer = '';
+  const content = [{ type: 'text' as const, text }];
+  for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
+    if (output.kind === 'ended')
+      return { text: answer, end: output.end.error?.code ?? output.end.reason };
+    if (output.kind === 'event' && output.body.type === 'agent.message')
+      answer += output.body.content.map((block) => ('text' in block ? block.text : '')).join('');
+  }
+  throw new Error('The turn has no end.');
+}
+
+function transcriptOf({ processFolder, agentSessionId }: AgentSpec): string {
+  const { config } = processFolders(processFolder);
+  return join(config, 'projects', PROJECT_FOLDER, `${agentSessionId}.jsonl`);
+}
+
+/** From now on every write to the file of the transcript fails with ENOSPC. */
+async function fillDisk(spec: AgentSpec): Promise<void> {
+  const file = transcriptOf(spec);
+  await mkdir(dirname(file), { recursive: true });
+  if (existsSync(file)) await rename(file, `${file}.kept`);
+  await symlink('/dev/full', file);
+}
+
+async function freeDisk(spec: AgentSpec): Promise<void> {
+  const file = transcriptOf(spec);
+  await rm(file);
+  await rename(`${file}.kept`, file);
+}
+
+function isAnswerTo({ type, message }: TranscriptEntry, prompt: string): boolean {
+  return type === 'assistant' && JSON.stringify(message).includes(`You said: \\"${prompt}\\"`);
+}
 
 describe('a real Claude Code process', () => {
   let host: Host;
@@ -182,5 +233,85 @@ describe('a real Claude Code process', () => {
     await agent.close();
     expect(answers.at(-1)).toContain('/clear');
     expect(answers.at(-1)).toContain('@/etc/hostname');
+  });
+
+  async function run<T>(spec: AgentSpec, use: (agent: AgentProcess) => Promise<T>): Promise<T> {
+    const agent = await driverOn(host).start(spec, new AbortController().signal);
+    try {
+      return await use(agent);
+    } finally {
+      await agent.close();
+    }
+  }
+
+  /** Another process that takes the conversation up. */
+  async function resumed(spec: AgentSpec): Promise<AgentSpec> {
+    const { agentSessionId, transcripts } = spec;
+    return { ...(await newSpec()), agentSessionId, transcripts, resume: true };
+  }
+
+  describe.runIf(existsSync('/dev/full'))('whose disk is full', () => {
+    test('to its end forgets nothing: the store has what the agent could not write', async () => {
+      const spec = await newSpec();
+      await run(spec, async (agent) => {
+        // Not in its first turn: there the agent reads its file, and this one has no end.
+        await ask(agent, 'before');
+        await fillDisk(spec);
+        expect((await ask(agent, 'My name is Ada.')).end).toBe('completed');
+        const tool = '[[tool Bash {"command":"echo tool-42"}]] [[then say done]]';
+        expect((await ask(agent, tool)).end).toBe('completed');
+      });
+      const answer = await run(await resumed(spec), (agent) => ask(agent, 'Who am I?'));
+      expect(answer.text).toContain('I was shown 8 earlier messages');
+      expect(answer.text).toContain('"before", "My name is Ada."');
+    });
+
+    test('for one turn forgets nothing of before, of then and of after', async () => {
+      const spec = await newSpec();
+      await run(spec, async (agent) => {
+        await ask(agent, 'before');
+        await fillDisk(spec);
+        await ask(agent, 'while it was full');
+        await freeDisk(spec);
+        await ask(agent, 'after');
+      });
+      const answer = await run(await resumed(spec), (agent) => ask(agent, 'and now?'));
+      expect(answer.text).toContain('"before", "while it was full", "after"');
+    });
+
+    test('with a store that fails too ends its turn as not stored, and the next one works', async () => {
+      const spec = await newSpec();
+      const { transcripts } = spec;
+      let fails = false;
+      const failing = Object.assign(Object.create(transcripts), {
+        append: (...call: Parameters<typeof transcripts.append>) =>
+          fails ? Promise.reject(new Error('disk full')) : transcripts.append(...call),
+        load: (...call: Parameters<typeof transcripts.load>) => transcripts.load(...call),
+      });
+      await run({ ...spec, transcripts: failing }, async (agent) => {
+        await ask(agent, 'before');
+        await fillDisk(spec);
+        fails = true;
+        expect((await ask(agent, 'lost')).end).toBe('storage_failed');
+        fails = false;
+        expect((await ask(agent, 'next')).end).toBe('completed');
+      });
+      const answer = await run(await resumed(spec), (agent) => ask(agent, 'and now?'));
+      expect(answer.text).toContain('"before", "next"');
+    });
+  });
+
+  test('takes up a conversation of which one entry is lost, with all that was before it', async () => {
+    const spec = await newSpec();
+    await run(spec, async (agent) => {
+      for (const text of ['first', 'second', 'third']) await ask(agent, text);
+    });
+    const key = { agentSessionId: spec.agentSessionId, subpath: '' };
+    const entries = await spec.transcripts.load(key);
+    const kept = entries.filter((entry) => !isAnswerTo(entry, 'second'));
+    expect(kept).toHaveLength(entries.length - 1);
+    await spec.transcripts.replace(key, kept);
+    const answer = await run(await resumed(spec), (agent) => ask(agent, 'and now?'));
+    expect(answer.text).toContain('"first", "second", "third"');
   });
 });

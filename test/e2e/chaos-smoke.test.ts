@@ -7,8 +7,8 @@ import { runChaos } from '../../chaos/run.ts';
 const HAS_SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].some((path) => existsSync(path));
 /** Prompts and faults; coming to rest and the last checks take about as long again. */
 const MINUTES = 0.2;
-/** Draws a burst, kills and interrupts of agents, and a kill of the server within its first few faults. */
-const SEED = 21;
+/** Draws a clock that jumps, a kill of the server, an interrupt, a kill of an agent and a burst as its first faults. */
+const SEED = 1761;
 
 test.runIf(HAS_SETPRIV)('a short chaos run on real processes breaks no invariant', async () => {
   const printed: string[] = [];

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import {
   afterAll,
@@ -297,6 +298,25 @@ test('SIGTERM is not held up by a connection on which nothing was asked, nor by 
     event: 'end',
     data: { reason: 'draining', reconnect: true },
   });
+});
+
+test('what a killed server had not stored of a transcript is taken from the folder of its agent', async () => {
+  const server = await startServer();
+  await askServer(server.url, 'demo', 'My name is Ada.');
+  await askServer(server.url, 'demo', 'I live in Turin.');
+  await server.kill('SIGKILL');
+  await server.untilNothingLives(GONE_WITHIN_MS);
+  // As if it had died a moment earlier: the agent has written its second turn, and the store has not got it.
+  const database = new DatabaseSync(join(server.dataDir, 'roundhouse.db'));
+  const { changes } = database
+    .prepare("delete from transcript_entries where entry like '%I live in Turin%'")
+    .run();
+  database.close();
+  expect(changes).toBeGreaterThan(0);
+  await server.restart();
+  expect(await readdir(join(server.dataDir, 'processes'))).toEqual([]);
+  const answer = await askServer(server.url, 'demo', 'Who am I?');
+  expect(answer).toContain('"My name is Ada.", "I live in Turin."');
 });
 
 test('a session resumes from the store when its local files are gone', async () => {

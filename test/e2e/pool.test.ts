@@ -131,3 +131,28 @@ describe('two prompts at once on one session', () => {
     );
   });
 });
+
+test('a turn whose upstream sends pings and nothing else ends by its own limit, with its reason; the next prompt works', async () => {
+  const server = await serverOf([]);
+  await askServer(server.url, 'one', 'My name is Ada.');
+  const { pid } = await server.agent();
+  const response = await fetch(`${server.url}/v1/messages`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-session-id': 'one',
+      'x-turn-limits': JSON.stringify({ firstTokenMs: 1_500 }),
+    },
+    body: JSON.stringify(prompt('[[pings every 50ms]] hangs')),
+  });
+  expect(response.status).toBe(504);
+  expect(await response.json()).toMatchObject({ type: 'error' });
+  expect(turnEnds(await sessionRecords(server.url, 'one'))).toEqual([
+    'completed',
+    'first_token_timeout',
+  ]);
+  const answer = await askServer(server.url, 'one', 'Who am I?');
+  expect(answer).toContain('You said: "Who am I?"');
+  expect(answer).toContain('"My name is Ada."');
+  expect((await server.agent()).pid).toBe(pid);
+});

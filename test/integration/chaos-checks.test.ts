@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { z } from 'zod';
 
 import {
   checkHistory,
@@ -22,6 +24,9 @@ import {
 } from '../../chaos/ledger.ts';
 import { Random } from '../../chaos/random.ts';
 import type { LogRecord } from '../../chaos/records.ts';
+import { FAULTS_VARIABLE } from '../../chaos/server-faults.ts';
+
+const SERVER_FAULTS = new URL('../../chaos/server-faults.ts', import.meta.url).href;
 
 type Change = Partial<Pick<LogRecord, 'type' | 'body' | 'detail'>>;
 
@@ -323,5 +328,61 @@ describe('a seed', () => {
     const choices = [{ weight: 1 }, { weight: 3 }];
     const drawn = Array.from({ length: 4_000 }, () => random.weighted(choices));
     expect(drawn.filter((choice) => choice === choices[1]).length / 4_000).toBeCloseTo(0.75, 1);
+  });
+});
+
+describe('the clock of the server', () => {
+  test('is told from ours also when it was put back, in favour of who comes later', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    const ledger = new Ledger(() => {});
+    expect(ledger.momentOf(1_000_000)).toBe(1_000_000);
+    vi.setSystemTime(1_100_000);
+    const isSo = ledger.noteClock(-60_000);
+    vi.setSystemTime(1_110_000);
+    isSo();
+    expect(ledger.momentOf(1_140_000)).toBe(1_200_000);
+    // Shown twice: before the jump, and again a minute later.
+    expect(ledger.momentOf(1_090_000)).toBe(1_150_000);
+    vi.setSystemTime(1_200_000);
+    const isRight = ledger.noteClock(3_600_000);
+    // The server is held up, and has not heard of it for long.
+    expect(ledger.momentOf(1_240_000)).toBe(1_300_000);
+    isRight();
+    expect(ledger.momentOf(1_250_000 + 3_600_000)).toBe(1_250_000);
+    expect(ledger.momentOf(1_050_000)).toBe(1_110_000);
+  });
+
+  test('is off, and its disk slow, in its own process only and without a timer being late', () => {
+    const script = `
+      import { DatabaseSync } from 'node:sqlite';
+      import { writeFile } from 'node:fs/promises';
+      const began = performance.now();
+      const database = new DatabaseSync(':memory:');
+      database.exec('begin');
+      database.exec('commit');
+      const committed = performance.now();
+      await writeFile('/dev/null', '');
+      const written = performance.now();
+      setTimeout(() => console.log(JSON.stringify({
+        offsetMs: Date.now() - performance.timeOrigin - performance.now(),
+        newOffsetMs: new Date() - performance.timeOrigin - performance.now(),
+        isDate: new Date() instanceof Date, epoch: new Date(0).toISOString(),
+        commitMs: committed - began, writeMs: written - committed,
+        timerMs: performance.now() - written,
+      })), 1);`;
+    const faults = { clockOffsetMs: -7_200_000, slowDiskMs: 200 };
+    const { stdout } = spawnSync(
+      process.execPath,
+      ['--import', SERVER_FAULTS, '--input-type=module', '--eval', script],
+      { env: { [FAULTS_VARIABLE]: JSON.stringify(faults) }, encoding: 'utf8' },
+    );
+    const told = z.record(z.string(), z.unknown()).parse(JSON.parse(stdout));
+    expect(told).toMatchObject({ isDate: true, epoch: '1970-01-01T00:00:00.000Z' });
+    expect(Math.round(Number(told['offsetMs']) / 1000)).toBe(-7_200);
+    expect(Math.round(Number(told['newOffsetMs']) / 1000)).toBe(-7_200);
+    expect(told['commitMs']).toBeGreaterThanOrEqual(200);
+    expect(told['writeMs']).toBeGreaterThanOrEqual(199);
+    expect(told['timerMs']).toBeLessThan(60_000);
   });
 });

@@ -62,6 +62,10 @@ function recording(): { telemetry: Telemetry; warnings: [string, LogFields | und
   return { telemetry: { ...NO_TELEMETRY, log: { ...NO_TELEMETRY.log, warn } }, warnings };
 }
 
+async function entries(): Promise<string[]> {
+  return (await readdir(join(dataDir, 'processes'))).toSorted();
+}
+
 const STUBBORN = `trap '' TERM; echo $$; while :; do sleep 1; done`;
 const PATIENT = `echo $$; exec sleep 1000`;
 
@@ -219,6 +223,31 @@ describe.runIf(onLinux)('sweep', () => {
     expect(await readdir(join(dataDir, 'processes'))).toEqual(['clnt_kept']);
     expect(existsSync(join(kept, 'transcript.jsonl'))).toBe(true);
     expect(existsSync(workspace)).toBe(true);
+  });
+
+  it('lets a folder be searched when its processes are gone and before it goes, and keeps it where that fails', async () => {
+    const earlier = await open();
+    const folders: string[] = [];
+    for (const clientId of ['clnt_a', 'clnt_b', 'clnt_kept']) {
+      folders.push(await earlier.createProcessFolder(clientId));
+      await earlier.registerProcess(2 ** 30, clientId, `sesn_${clientId}`, '/etc');
+    }
+    const [pid = 0] = await run(PATIENT, 'clnt_a');
+    await earlier.createProcessFolder('clnt_bare');
+    const [a = '', b = '', kept = ''] = folders;
+    const seen: unknown[] = [];
+    const next = await open();
+    await next.sweep(new Set([kept]), (left) => {
+      seen.push([left, alive(pid), existsSync(left.folder)]);
+      return left.folder === b ? Promise.reject(new Error('not now')) : Promise.resolve();
+    });
+    expect(seen).toEqual([
+      [{ sessionId: 'sesn_clnt_a', folder: a }, false, true],
+      [{ sessionId: 'sesn_clnt_b', folder: b }, false, true],
+    ]);
+    expect(await entries()).toEqual(['clnt_b', 'clnt_b.json', 'clnt_kept']);
+    await next.removeProcessFolder(b);
+    expect(await entries()).toEqual(['clnt_kept']);
   });
 
   it('removes broken records with a warning, still ends their processes, and touches nothing else', async () => {

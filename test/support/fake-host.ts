@@ -1,10 +1,12 @@
-import type { Host, SweepResult } from '../../src/contracts/host.ts';
+import type { Host, LeftFolder, SweepResult } from '../../src/contracts/host.ts';
 
 /** A host without a machine: it remembers what it was asked to make and to remove. */
 export class FakeHost implements Host {
   readonly spawnPrefix = [];
   readonly folders = new Set<string>();
   readonly workspaces = new Set<string>();
+  /** What the records of processes would tell; drivers without processes write none. */
+  readonly sessionsOfFolders = new Map<string, string>();
   freeBytes = 8 * 2 ** 30;
 
   createProcessFolder(clientId: string): Promise<string> {
@@ -42,10 +44,23 @@ export class FakeHost implements Host {
     return Promise.resolve();
   }
 
-  sweep(keepFolders: ReadonlySet<string>): Promise<SweepResult> {
-    const left = [...this.folders].filter((folder) => !keepFolders.has(folder));
-    for (const folder of left) this.folders.delete(folder);
-    return Promise.resolve({ processesKilled: 0, foldersRemoved: left.length });
+  async sweep(
+    keepFolders: ReadonlySet<string>,
+    salvage?: (left: LeftFolder) => Promise<void>,
+  ): Promise<SweepResult> {
+    let foldersRemoved = 0;
+    for (const folder of this.folders) {
+      if (keepFolders.has(folder)) continue;
+      const sessionId = this.sessionsOfFolders.get(folder);
+      try {
+        if (sessionId !== undefined) await salvage?.({ sessionId, folder });
+      } catch {
+        continue; // It stays, as the contract says.
+      }
+      this.folders.delete(folder);
+      foldersRemoved += 1;
+    }
+    return { processesKilled: 0, foldersRemoved };
   }
 
   countOwned(): Promise<number> {

@@ -53,6 +53,19 @@ const ask = fc
 const interrupt = session.map(
   (name) => new Step(`interrupt(${name})`, (world) => world.interrupt(name)),
 );
+const cancel = fc
+  .tuple(session, fc.constantFrom('echo', 'slow', 'tool'), fc.constantFrom(0, 1, 100, 1_000, 5_000))
+  .map(
+    ([name, kind, ms]) =>
+      new Step(`prompt(${name}, ${kind}, cancelled after ${ms})`, (w) => w.prompt(name, kind, ms)),
+  );
+const evict = fc
+  .constantFrom(1_100, 3_100)
+  .map((ms) => new Step(`evict(${ms})`, (world) => world.evict(ms)));
+const expire = fc.constant(new Step('expire()', (world) => world.expire()));
+const jump = fc
+  .constantFrom(-7_200_000, -60_000, 60_000, 7_200_000)
+  .map((ms) => new Step(`jumpClock(${ms})`, (world) => world.jumpClock(ms)));
 const remove = session.map((name) => new Step(`delete(${name})`, (world) => world.delete(name)));
 const change = fc
   .tuple(session, fc.integer({ min: 0, max: 2 }))
@@ -65,7 +78,9 @@ const join = fc
   .tuple(session, fc.nat(4))
   .map(([name, after]) => new Step(`join(${name}, ${after})`, (w) => w.join(name, after)));
 const leave = fc.constant(new Step('leave()', (world) => world.leave()));
-const crash = fc.constant(new Step('crash()', (world) => world.crash()));
+const crash = fc
+  .constantFrom(0, 0, 1, 3)
+  .map((failing) => new Step(`crash(${failing})`, (world) => world.crash(failing)));
 const drain = fc
   .constantFrom(0, 2_000)
   .map((ms) => new Step(`drain(${ms})`, (world) => world.drain(ms)));
@@ -80,6 +95,7 @@ export const COMMANDS: fc.Arbitrary<fc.AsyncCommand<object, World>>[] = [
   advance(45_000),
   ...repeat(2, ask),
   ...repeat(2, interrupt),
+  ...repeat(2, cancel),
   ...repeat(2, join),
   remove,
   change,
@@ -88,6 +104,9 @@ export const COMMANDS: fc.Arbitrary<fc.AsyncCommand<object, World>>[] = [
   leave,
   crash,
   drain,
+  evict,
+  expire,
+  jump,
 ];
 
 function repeat<T>(times: number, item: T): T[] {

@@ -21,7 +21,7 @@ export interface WorldSettings {
 }
 
 /** What a prompt makes the agent do, after it has said which conversation it is in. */
-export const KINDS = ['echo', 'slow', 'tool', 'hang', 'deaf', 'stuck', 'die'] as const;
+export const KINDS = ['echo', 'slow', 'tool', 'hang', 'deaf', 'stuck', 'die', 'stale'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** What callers may be told when nothing is wrong with the pool. Anything else is a problem. */
@@ -65,15 +65,25 @@ export class World {
     this.#fixture = this.#start();
   }
 
-  prompt(session: string, kind: Kind): void {
+  /** `cancelAfterMs`: the caller gives up that long after the call; what runs by then goes on. */
+  prompt(session: string, kind: Kind, cancelAfterMs?: number): void {
     this.#prompts += 1;
     const prompt = `${session}/${this.#prompts}/${kind}`;
+    const abort = new AbortController();
+    const { signal } = abort;
+    if (cancelAfterMs !== undefined)
+      setTimeout(() => abort.abort(new Error('cancelled')), cancelAfterMs);
     this.#do(`prompt ${prompt}`, async () => {
-      const client = await this.#fixture.pool.getSessionClient(session);
-      const handle = await client.prompt(text(prompt));
-      const { turnId } = handle;
-      this.#acknowledged.push({ sessionId: client.id, turnId, text: prompt });
-      await this.#readTurn(handle.read(), turnId, prompt);
+      try {
+        const client = await this.#fixture.pool.getSessionClient(session, { signal });
+        const handle = await client.prompt(text(prompt), { signal });
+        const { turnId } = handle;
+        this.#acknowledged.push({ sessionId: client.id, turnId, text: prompt });
+        await this.#readTurn(handle.read(), turnId, prompt);
+      } catch (error) {
+        // Whoever gave up is told its own reason; everybody else what the pool says.
+        if (error !== signal.reason) throw error;
+      }
     });
   }
 
@@ -158,11 +168,33 @@ export class World {
     this.#look();
   }
 
-  /** The host dies: nothing of it runs any more, and what the store has taken is all there is. */
-  async crash(): Promise<void> {
+  /** The machine is short of memory for a moment: what does nothing loses its process, one a second. */
+  async evict(ms: number): Promise<void> {
+    const { freeBytes } = this.#host;
+    this.#host.freeBytes = 0;
+    await pass(ms);
+    this.#host.freeBytes = freeBytes;
+    this.#look();
+  }
+
+  /** Every attachment is past its time to live, and the housekeeping has seen it. */
+  async expire(): Promise<void> {
+    await this.advance(TTL_MS + CLEANUP_MS);
+  }
+
+  /** Somebody sets the wall clock; no timer and no duration knows. */
+  jumpClock(ms: number): void {
+    vi.setSystemTime(Date.now() + ms);
+  }
+
+  /**
+   * The host dies: nothing of it runs any more, and what the store has taken is all there is. The next one's first appends
+   * may fail.
+   */
+  async crash(failingAppends = 0): Promise<void> {
     this.#port.crash();
     vi.clearAllTimers();
-    await this.#nextLife();
+    await this.#nextLife(failingAppends);
   }
 
   async drain(ms: number): Promise<void> {
@@ -203,9 +235,9 @@ export class World {
         maxStarts: 2,
         waitMs: 5_000,
         maxQueuedTurns: 3,
-        sessionTtlMs: 40_000,
+        sessionTtlMs: TTL_MS,
         idleThresholdMs: 30_000,
-        cleanupIntervalMs: 20_000,
+        cleanupIntervalMs: CLEANUP_MS,
       },
       limits: LIMITS,
       driver: {
@@ -217,12 +249,13 @@ export class World {
     });
   }
 
-  async #nextLife(): Promise<void> {
+  async #nextLife(failingAppends = 0): Promise<void> {
     this.#life += 1;
     // Who waited for the last host waits no more.
     this.#pending.clear();
     this.#readers.length = 0;
     this.#port = new CrashableStore(this.#store);
+    this.#port.failAppends(failingAppends);
     this.#fixture = this.#start();
     await this.#fixture.pool.recover();
     this.#fixture.pool.resumePrompts();
@@ -305,6 +338,8 @@ export class World {
 }
 
 const EXIT_MS = 100;
+const TTL_MS = 40_000;
+const CLEANUP_MS = 20_000;
 
 const LIMITS = {
   queuedMs: 30_000,
@@ -326,6 +361,7 @@ const STEPS_OF: Readonly<Record<string, readonly ScriptStep[]>> = {
   hang: [{ hang: true }],
   deaf: [{ hang: true }],
   die: [{ die: 'SIGKILL' }],
+  stale: [{ stale: true }, { text: ['done'] }],
 };
 
 function unlessUnknown(error: unknown): undefined {

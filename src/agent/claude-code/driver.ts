@@ -17,7 +17,7 @@ import { checkCredentials } from './credentials.ts';
 import { agentEnvironment, processFolders } from './environment.ts';
 import { abortedStart, startFailure } from './errors.ts';
 import { checkedExecutable } from './executable.ts';
-import { rescueLocalTranscript, writeLocalTranscript } from './local-transcript.ts';
+import { importLocalTranscript, writeLocalTranscript } from './local-transcript.ts';
 import { permissions } from './permissions.ts';
 import { ClaudeCodeProcess } from './process.ts';
 import { PromptChannel } from './prompt-channel.ts';
@@ -74,12 +74,14 @@ class ClaudeCodeDriver implements AgentDriver {
     return `${executable}:${size}:${mtimeMs}`;
   }
 
-  rescueTranscript(
+  async rescueTranscript(
     processFolder: string,
     agentSessionId: string,
     transcripts: TranscriptStore,
   ): Promise<void> {
-    return rescueLocalTranscript(processFolder, agentSessionId, transcripts);
+    const entries = await importLocalTranscript(processFolder, agentSessionId, transcripts);
+    if (entries > 0)
+      this.#options.telemetry.log.info('agent_transcript_completed', { processFolder, entries });
   }
 
   async seedTranscript(

@@ -5,7 +5,13 @@ import { dirname, join, relative, sep } from 'node:path';
 import type { TranscriptEntry, TranscriptStore } from '../../contracts/transcripts.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { PROJECT_FOLDER, processFolders } from './environment.ts';
-import { agentMetadataContent, agentMetadataEntry, isAgentMetadata } from './transcript.ts';
+import { addEntries } from './transcript-merge.ts';
+import {
+  agentMetadataContent,
+  agentMetadataEntry,
+  isAgentMetadata,
+  relinked,
+} from './transcript.ts';
 import { isRecord } from './unknown.ts';
 
 /**
@@ -72,34 +78,18 @@ export async function readLocalTranscript(
   return found;
 }
 
-/** Puts what a process has written in the place of what the store has. Nothing happens when it has written nothing. */
-export async function rescueLocalTranscript(
-  processFolder: string,
-  agentSessionId: string,
-  transcripts: TranscriptStore,
-): Promise<void> {
-  for (const [subpath, entries] of await readLocalTranscript(processFolder, agentSessionId)) {
-    if (entries.length > 0) await transcripts.replace({ agentSessionId, subpath }, entries);
-  }
-}
-
 /**
- * Adds what a process that was killed had written and not yet handed on: the entries after the last one that the store
- * knows. Never takes anything away, so it is harmless even if somebody else has gone on with the conversation.
+ * Adds what a process had written and not handed on to what the store has, each entry at its place; returns how many. The
+ * process must be gone. Never takes anything away, and may be repeated.
  */
-export async function completeFromLocalTranscript(
+export async function importLocalTranscript(
   processFolder: string,
   agentSessionId: string,
   transcripts: TranscriptStore,
 ): Promise<number> {
   let added = 0;
-  for (const [subpath, entries] of await readLocalTranscript(processFolder, agentSessionId)) {
-    const key = { agentSessionId, subpath };
-    const stored = new Set((await transcripts.load(key)).map((entry) => entry.uuid));
-    const missing = entries.filter(({ uuid }) => uuid !== undefined && !stored.has(uuid));
-    if (missing.length > 0) await transcripts.append(key, missing);
-    added += missing.length;
-  }
+  for (const [subpath, entries] of await readLocalTranscript(processFolder, agentSessionId))
+    added += await addEntries(transcripts, { agentSessionId, subpath }, () => entries);
   return added;
 }
 
@@ -109,7 +99,7 @@ function transcriptBase(processFolder: string, agentSessionId: string): string {
 
 async function writeEntries(stem: string, entries: readonly TranscriptEntry[]): Promise<void> {
   await mkdir(dirname(stem), { recursive: true, mode: FOLDER_MODE });
-  const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`);
+  const lines = relinked(entries).map((entry) => `${JSON.stringify(entry)}\n`);
   await writeFile(`${stem}${TRANSCRIPT}`, lines, { mode: FILE_MODE });
 }
 

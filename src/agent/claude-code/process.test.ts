@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test, vi } from 'vitest';
 
 import type { AgentOutput } from '../../contracts/agent-driver.ts';
-import type { TranscriptStore } from '../../contracts/transcripts.ts';
+import type { TranscriptEntry, TranscriptStore } from '../../contracts/transcripts.ts';
 import type { ChildExit } from './spawn.ts';
 import { NO_TELEMETRY } from '../../telemetry/telemetry.ts';
 import { drained, recordedTurn } from './fixtures/recorded.ts';
@@ -34,7 +34,7 @@ class Puppet {
   #silent = false;
   onContextCount: () => Promise<void> = () => Promise.resolve();
 
-  constructor(model?: string) {
+  constructor(model?: string, transcripts: TranscriptStore = EMPTY_STORE) {
     const channel = new PromptChannel();
     this.#written = channel[Symbol.asyncIterator]();
     this.process = new ClaudeCodeProcess({
@@ -46,7 +46,7 @@ class Puppet {
         workspace: '/workspace',
         processFolder: '/nonexistent/clnt_1',
         options: model === undefined ? {} : { model },
-        transcripts: EMPTY_STORE,
+        transcripts,
         answerer: {
           decide: () => Promise.resolve({ behavior: 'deny', message: 'no' }),
           callTool: () => Promise.resolve({ content: [], isError: true }),
@@ -84,7 +84,7 @@ class Puppet {
         close: () => this.die({ code: 0, signal: null }),
       },
       channel,
-      mirror: new TranscriptMirror('x', EMPTY_STORE, NO_TELEMETRY.log),
+      mirror: new TranscriptMirror('x', transcripts, NO_TELEMETRY.log),
       redact: (text) => text,
       log: NO_TELEMETRY.log,
     });
@@ -265,6 +265,45 @@ describe('a Claude Code process', () => {
       end: { error: { code: 'agent_died', message: expect.stringMatching(/SIGKILL.*last words/) } },
     });
     expect(await puppet.process.exited).toMatchObject({ signal: 'SIGKILL' });
+  });
+
+  test('writes what it showed and did not hand on before its turn ends, whatever it says meanwhile', async () => {
+    const appended: TranscriptEntry[] = [];
+    const loaded = Promise.withResolvers<TranscriptEntry[]>();
+    const puppet = new Puppet(undefined, {
+      ...EMPTY_STORE,
+      load: () => loaded.promise,
+      append: async (_key, entries) => void appended.push(...entries),
+    });
+    const { promptId, outputs } = await puppet.prompt();
+    const reading = drained(outputs);
+    puppet.answer(promptId);
+    // Without a report before it that would be a failure.
+    const completed = { type: 'command_lifecycle', command_uuid: promptId, state: 'completed' };
+    puppet.say(JSON.parse(JSON.stringify(completed)));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(appended).toEqual([]);
+    loaded.resolve([]);
+    expect((await reading).at(-1)).toMatchObject({ kind: 'ended', end: { reason: 'completed' } });
+    expect(appended.map(({ type, parentUuid }) => [type, parentUuid])).toEqual([
+      ['user', null],
+      ['assistant', promptId],
+    ]);
+    expect(appended[0]?.uuid).toBe(promptId);
+  });
+
+  test('fails a turn that neither it nor the store could keep, and takes the next prompt', async () => {
+    const puppet = new Puppet(undefined, {
+      ...EMPTY_STORE,
+      load: () => Promise.reject(new Error('no disk')),
+    });
+    const { promptId, outputs } = await puppet.prompt();
+    puppet.answer(promptId);
+    expect((await drained(outputs)).at(-1)).toMatchObject({
+      end: { reason: 'failed', error: { code: 'storage_failed' } },
+      processUsable: true,
+    });
+    await puppet.prompt();
   });
 
   test('tells the next turn that the transcript is stale when none was running', async () => {

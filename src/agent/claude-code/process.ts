@@ -19,9 +19,10 @@ import { errorText, RoundhouseError } from '../../errors.ts';
 import { withinDeadline } from '../../time/deadline.ts';
 import { deathText } from './death-text.ts';
 import { promptLifecycle } from './lifecycle.ts';
-import { completeFromLocalTranscript } from './local-transcript.ts';
+import { importLocalTranscript } from './local-transcript.ts';
 import { toUserMessage } from './prompt-content.ts';
 import { TurnRun } from './turn-run.ts';
+import { TurnTranscript } from './turn-transcript.ts';
 
 /** The part of the SDK's query that a process uses. */
 export type AgentQuery = AsyncIterable<SDKMessage> &
@@ -82,6 +83,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   readonly clientId: string;
   readonly exited: Promise<AgentExit>;
   readonly #parts: ClaudeCodeProcessParts;
+  readonly #transcript: TurnTranscript;
   readonly #pumped: Promise<void>;
   #state: ProcessState = { at: 'live' };
   #lastRun: TurnRun | undefined;
@@ -96,6 +98,7 @@ export class ClaudeCodeProcess implements AgentProcess {
     this.clientId = parts.spec.clientId;
     this.#sessionModel = parts.spec.options.model;
     this.#processModel = namedModel(parts.spec.options.model);
+    this.#transcript = new TurnTranscript(parts.spec.agentSessionId, parts.mirror);
     this.#pumped = this.#pump();
     this.exited = this.#untilGone();
   }
@@ -132,6 +135,7 @@ export class ClaudeCodeProcess implements AgentProcess {
       run.fail('agent_died', `The agent process is being ended: ${this.#state.reason}.`, false);
     } else {
       this.#lastRun = run;
+      this.#transcript.begin(message);
       this.#tellStale();
       void this.#deliver(run, prompt.model ?? this.#sessionModel, message);
     }
@@ -266,13 +270,40 @@ export class ClaudeCodeProcess implements AgentProcess {
     } else if (message.type === 'system' && message.subtype === 'mirror_error') {
       this.#stale ??= { error: this.#parts.redact(message.error), told: false };
       this.#tellStale();
+    } else if (message.type === 'system' && message.subtype === 'session_writes_lost') {
+      // It comes at the end of the process; each turn has been completed at its own.
+      const { error_code: code, lost } = message;
+      const what = lost.join(', ');
+      this.#parts.log.warn('agent_writes_lost', { clientId: this.clientId, code, lost: what });
     } else {
       const run = this.#run;
       // Before its prompt was taken, what arrives is a rest of an earlier turn.
       if (run?.turn.running !== true) return;
-      const request = run.receive(message, this.alive);
-      if (request?.wants === 'interrupt') void this.#interruptAgent(run);
-      if (request?.wants === 'exit-check') void this.#finishUnlessDying(request.finish);
+      this.#transcript.note(message);
+      if (run.isReport(message) && this.#transcript.lacks) void this.#completeThenEnd(run, message);
+      else this.#hand(message, run);
+    }
+  }
+
+  #hand(message: SDKMessage, run: TurnRun): void {
+    const request = run.receive(message, this.alive);
+    if (request?.wants === 'interrupt') void this.#interruptAgent(run);
+    if (request?.wants === 'exit-check') void this.#finishUnlessDying(request.finish);
+  }
+
+  /** A turn does not end before the store has what it came to: what is not there would be forgotten with this process. */
+  async #completeThenEnd(run: TurnRun, report: SDKMessage): Promise<void> {
+    const { log } = this.#parts;
+    run.awaitReport();
+    try {
+      const entries = await this.#transcript.complete();
+      if (entries > 0) log.warn('agent_transcript_repaired', { clientId: this.clientId, entries });
+      this.#hand(report, run);
+    } catch (error) {
+      log.error('agent_transcript_lost', { clientId: this.clientId, error: errorText(error) });
+      const message =
+        'The agent could not keep the turn, and neither could the store: the model forgets it with the process.';
+      run.fail('storage_failed', message, this.alive);
     }
   }
 
@@ -344,7 +375,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   async #completeTranscript(): Promise<void> {
     const { spec, log } = this.#parts;
     try {
-      const entries = await completeFromLocalTranscript(
+      const entries = await importLocalTranscript(
         spec.processFolder,
         spec.agentSessionId,
         spec.transcripts,

@@ -1,7 +1,8 @@
 import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/claude-agent-sdk';
 
-import type { TranscriptStore } from '../../contracts/transcripts.ts';
+import type { TranscriptEntry, TranscriptStore } from '../../contracts/transcripts.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
+import { addEntries } from './transcript-merge.ts';
 
 /**
  * The SDK's `sessionStore` over ours: everything that the process writes comes here, and nothing is loaded from here. With a
@@ -12,7 +13,11 @@ export class TranscriptMirror implements SessionStore {
   readonly #agentSessionId: string;
   readonly #transcripts: TranscriptStore;
   readonly #log: Logger;
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
+  /** Of the main transcript. An entry that the store would not take is among them: the agent's own file has it. */
+  readonly #uuidsOfTurn = new Set<string>();
+  /** Settles when nothing but an append may be under way. */
+  #free: Promise<unknown> = Promise.resolve();
 
   constructor(agentSessionId: string, transcripts: TranscriptStore, log: Logger) {
     this.#agentSessionId = agentSessionId;
@@ -27,13 +32,31 @@ export class TranscriptMirror implements SessionStore {
       this.#log.warn('agent_foreign_transcript', { agentSessionId: this.#agentSessionId });
       return Promise.resolve();
     }
-    const work = this.#transcripts.append(
-      { agentSessionId: this.#agentSessionId, subpath: key.subpath ?? '' },
-      entries,
-    );
-    this.#running.add(work);
-    const done = (): void => void this.#running.delete(work);
-    work.then(done, done);
+    const subpath = key.subpath ?? '';
+    for (const { uuid } of entries) {
+      if (subpath === '' && uuid !== undefined) this.#uuidsOfTurn.add(uuid);
+    }
+    const to = { agentSessionId: this.#agentSessionId, subpath };
+    return this.#follow(this.#free.then(() => this.#transcripts.append(to, entries)));
+  }
+
+  /** Uuids of the entries that were handed on since the last {@link TranscriptMirror.beginTurn}. */
+  get uuidsOfTurn(): ReadonlySet<string> {
+    return this.#uuidsOfTurn;
+  }
+
+  beginTurn(): void {
+    this.#uuidsOfTurn.clear();
+  }
+
+  /** Adds what the main transcript lacks of the entries that `entriesFor` gives; appends wait until it is done. */
+  async complete(
+    entriesFor: (stored: readonly TranscriptEntry[]) => readonly TranscriptEntry[],
+  ): Promise<number> {
+    await this.settled();
+    const key = { agentSessionId: this.#agentSessionId, subpath: '' };
+    const work = this.#follow(addEntries(this.#transcripts, key, entriesFor));
+    this.#free = work.catch(() => {});
     return work;
   }
 
@@ -44,5 +67,12 @@ export class TranscriptMirror implements SessionStore {
   /** Settles when no append is under way. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  #follow<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const done = (): void => void this.#running.delete(work);
+    work.then(done, done);
+    return work;
   }
 }

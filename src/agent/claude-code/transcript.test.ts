@@ -10,12 +10,12 @@ import type {
   TranscriptStore,
 } from '../../contracts/transcripts.ts';
 import {
-  completeFromLocalTranscript,
+  importLocalTranscript,
   readLocalTranscript,
-  rescueLocalTranscript,
   writeLocalTranscript,
 } from './local-transcript.ts';
-import { seedEntries } from './transcript.ts';
+import { mergedEntries } from './transcript-merge.ts';
+import { relinked, seedEntries, turnEntries, type TranscriptMessage } from './transcript.ts';
 
 const ID = '0b6a2f1c-0000-4000-8000-000000000001';
 
@@ -79,6 +79,106 @@ describe('a history as a transcript', () => {
   });
 });
 
+describe('entries that a process can take up', () => {
+  test('hang behind the one before them when their parent is not there', () => {
+    const entries = [
+      { type: 'user', uuid: 'u1', parentUuid: null },
+      { type: 'last-prompt' },
+      { type: 'assistant', uuid: 'a1', parentUuid: 'lost' },
+      { type: 'user', uuid: 'u2', parentUuid: 'a1' },
+    ];
+    expect(relinked(entries).map((entry) => entry['parentUuid'])).toEqual([
+      null,
+      undefined,
+      'u1',
+      'a1',
+    ]);
+    expect(entries[2]?.parentUuid).toBe('lost');
+  });
+
+  test('begin the conversation when nothing stands before them', () => {
+    expect(relinked([{ type: 'user', uuid: 'u1', parentUuid: 'lost' }])).toEqual([
+      { type: 'user', uuid: 'u1', parentUuid: null },
+    ]);
+  });
+});
+
+function entriesOf(uuids: string): TranscriptEntry[] {
+  return uuids.split(' ').map((uuid) => ({ type: 'x', uuid }));
+}
+
+function merged(stored: string, own: string): string {
+  const entries = mergedEntries(stored === '' ? [] : entriesOf(stored), entriesOf(own));
+  return entries.map(({ uuid }) => uuid).join(' ');
+}
+
+describe('a merged transcript', () => {
+  test.each([
+    ['', 'a b', 'a b'],
+    ['a', 'a b c', 'a b c'],
+    ['a d', 'a b c', 'a b c d'],
+    ['x b', 'a b', 'x a b'],
+    ['x', 'a b', 'x a b'],
+    ['c b a', 'a b c d', 'c d b a'],
+  ])('of %j and %j is %j', (stored, own, expected) => {
+    expect(merged(stored, own)).toBe(expected);
+  });
+});
+
+function shown(uuid: string, role: 'user' | 'assistant'): TranscriptMessage {
+  return { uuid, role, message: { role, content: uuid } };
+}
+
+describe('the entries of a turn', () => {
+  const turn = [shown('u2', 'user'), shown('a2', 'assistant')];
+  const before = { type: 'assistant', uuid: 'a1', parentUuid: 'u1' };
+  const chain = (stored: TranscriptEntry[], ofTurn: string[]): unknown[] =>
+    turnEntries(ID, stored, turn, new Set(ofTurn)).map(({ uuid, parentUuid }) => [
+      uuid,
+      parentUuid,
+    ]);
+
+  test('hang behind what was there before the turn when none of them is stored', () => {
+    const aside = { type: 'user', uuid: 'side', parentUuid: null, isSidechain: true };
+    expect(chain([before, aside], [])).toEqual([
+      ['u2', 'a1'],
+      ['a2', 'u2'],
+    ]);
+    expect(chain([], [])).toEqual([
+      ['u2', null],
+      ['a2', 'u2'],
+    ]);
+  });
+
+  test('hang behind what the agent has put behind the prompt', () => {
+    const stored = [
+      before,
+      { type: 'user', uuid: 'u2', parentUuid: 'a1' },
+      { type: 'attachment', uuid: 't1', parentUuid: 'u2' },
+      { type: 'attachment', uuid: 't2', parentUuid: 't1' },
+    ];
+    expect(chain(stored, ['u2', 't1', 't2'])).toEqual([
+      ['u2', 'a1'],
+      ['t1', 'u2'],
+      ['t2', 't1'],
+      ['a2', 't2'],
+    ]);
+  });
+
+  test('never hang behind what comes after them, so that no circle is made', () => {
+    const stored = [before, { type: 'assistant', uuid: 'a2', parentUuid: 'u2' }];
+    expect(chain(stored, ['a2'])).toEqual([
+      ['u2', 'a1'],
+      ['a2', 'u2'],
+    ]);
+  });
+
+  test('carry the message as it was shown', () => {
+    const [entry] = turnEntries(ID, [], turn, new Set());
+    expect(entry).toMatchObject({ type: 'user', message: { role: 'user', content: 'u2' } });
+  });
+});
+
 describe('the local files of a transcript', () => {
   let folder: string;
   let store: TestTranscripts;
@@ -121,23 +221,26 @@ describe('the local files of a transcript', () => {
     await expect(writeLocalTranscript(folder, ID, store)).rejects.toThrow(/leaves its folder/);
   });
 
-  test('take the place of what the store has when they are rescued', async () => {
-    await store.append({ agentSessionId: ID, subpath: '' }, main);
-    await writeLocalTranscript(folder, ID, store);
-    store.kept.set('', [{ type: 'assistant', uuid: 'a1' }]);
-    await rescueLocalTranscript(folder, ID, store);
-    expect(store.kept.get('')).toEqual(main);
-  });
-
-  test('add what the store lacks, and take nothing away', async () => {
+  test('add what the store lacks, each entry at its place, and take nothing away', async () => {
     await store.append({ agentSessionId: ID, subpath: '' }, main);
     await writeLocalTranscript(folder, ID, store);
     store.kept.set('', [
       { type: 'user', uuid: 'u1' },
       { type: 'user', uuid: 'later' },
     ]);
-    expect(await completeFromLocalTranscript(folder, ID, store)).toBe(1);
-    expect(store.kept.get('')?.map(({ uuid }) => uuid)).toEqual(['u1', 'later', 'a1']);
+    expect(await importLocalTranscript(folder, ID, store)).toBe(1);
+    expect(store.kept.get('')?.map(({ uuid }) => uuid)).toEqual(['u1', 'a1', 'later']);
+  });
+
+  test('add nothing a second time, side files of subagents included', async () => {
+    await store.append({ agentSessionId: ID, subpath: '' }, [...main, { type: 'mode', mode: 'x' }]);
+    await store.append({ agentSessionId: ID, subpath: 'subagents/agent-1' }, subagent);
+    await writeLocalTranscript(folder, ID, store);
+    expect(await importLocalTranscript(folder, ID, store)).toBe(0);
+    expect(store.kept.get('subagents/agent-1')).toEqual(subagent);
+    store.kept.clear();
+    expect(await importLocalTranscript(folder, ID, store)).toBe(5);
+    expect(await importLocalTranscript(folder, ID, store)).toBe(0);
   });
 
   test('may end in the middle of a line', async () => {

@@ -18,6 +18,14 @@ const NO_TOKENS = { input_tokens: 0, output_tokens: 0 };
 
 type Block = Readonly<Record<string, unknown>>;
 
+/** A message of a conversation, as the entry that stands for it is made of it. */
+export interface TranscriptMessage {
+  readonly uuid: string;
+  readonly role: SeedMessage['role'];
+  /** A message of the Messages API. */
+  readonly message: unknown;
+}
+
 /** Entries that stand for a history, chained in its order. Messages of one role in a row become one. `invalid_request` when it is empty. */
 export function seedEntries(
   agentSessionId: string,
@@ -31,21 +39,84 @@ export function seedEntries(
   let parentUuid: string | null = null;
   return messages.map(({ role, content }, index) => {
     const uuid = randomUUID();
-    const entry = {
-      type: role,
-      uuid,
-      parentUuid,
-      isSidechain: false,
-      timestamp: new Date(startMs + index).toISOString(),
-      sessionId: agentSessionId,
-      cwd: '/',
-      version: FORMAT_VERSION,
-      userType: 'external',
-      entrypoint: 'sdk-ts',
-      message: role === 'user' ? { role, content } : assistantMessage(content),
-    };
+    const message = role === 'user' ? { role, content } : assistantMessage(content);
+    const entry = entryOf(agentSessionId, { uuid, role, message }, parentUuid, startMs + index);
     parentUuid = uuid;
     return entry;
+  });
+}
+
+function entryOf(
+  agentSessionId: string,
+  { uuid, role, message }: TranscriptMessage,
+  parentUuid: string | null,
+  atMs: number,
+): TranscriptEntry {
+  return {
+    type: role,
+    uuid,
+    parentUuid,
+    isSidechain: false,
+    timestamp: new Date(atMs).toISOString(),
+    sessionId: agentSessionId,
+    cwd: '/',
+    version: FORMAT_VERSION,
+    userType: 'external',
+    entrypoint: 'sdk-ts',
+    message,
+  };
+}
+
+/**
+ * The entries of one turn of the main transcript, in their order: those that are stored, and for those that are not one
+ * made of what the turn has shown. `ofTurn` holds the uuids of all entries that the agent has handed on in the turn.
+ */
+export function turnEntries(
+  agentSessionId: string,
+  stored: readonly TranscriptEntry[],
+  messages: readonly TranscriptMessage[],
+  ofTurn: ReadonlySet<string>,
+): TranscriptEntry[] {
+  const shown = new Set(messages.map(({ uuid }) => uuid));
+  const byUuid = new Map(stored.map((entry) => [entry.uuid, entry]));
+  const isBefore = ({ uuid, isSidechain }: TranscriptEntry): boolean =>
+    uuid !== undefined && isSidechain !== true && !ofTurn.has(uuid) && !shown.has(uuid);
+  let last = stored.findLast(isBefore)?.uuid ?? null;
+  const atMs = wallClockMs();
+  const entries: TranscriptEntry[] = [];
+  for (const message of messages) {
+    entries.push(byUuid.get(message.uuid) ?? entryOf(agentSessionId, message, last, atMs));
+    last = message.uuid;
+    // What the agent tells the model beside the messages (the date, what has changed) hangs behind one of them.
+    for (let next = child(); next !== undefined; next = child()) {
+      entries.push(next);
+      last = next.uuid ?? last;
+    }
+  }
+  return entries;
+
+  function child(): TranscriptEntry | undefined {
+    return stored.find(
+      ({ uuid, parentUuid }) =>
+        parentUuid === last && uuid !== undefined && ofTurn.has(uuid) && !shown.has(uuid),
+    );
+  }
+}
+
+/**
+ * Entries as a process can take them up: one whose parent is not there hangs behind the entry before it. The CLI follows
+ * parents from the last entry back. It bridges such gaps by rules of its own, which nobody promises; without any, a single
+ * entry that is missing would hide all before it.
+ */
+export function relinked(entries: readonly TranscriptEntry[]): TranscriptEntry[] {
+  const known = new Set(entries.map(({ uuid }) => uuid));
+  let before: string | null = null;
+  return entries.map((entry) => {
+    const { uuid, parentUuid } = entry;
+    const lost = typeof parentUuid === 'string' && !known.has(parentUuid);
+    const linked = lost ? { ...entry, parentUuid: before } : entry;
+    before = uuid ?? before;
+    return linked;
   });
 }
 

@@ -26,7 +26,7 @@ interface OpenToolCall {
 }
 
 /** The model that stands in messages which the agent writes itself, for example about an error of the API. */
-const SYNTHETIC_MODEL = '<synthetic>';
+export const SYNTHETIC_MODEL = '<synthetic>';
 const ACTIVITY: readonly MappedOutput[] = [{ kind: 'activity' }];
 
 /** Translates the messages of one turn into outputs. Keeps only what later messages of the same turn refer to. */

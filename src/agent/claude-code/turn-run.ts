@@ -43,10 +43,20 @@ export class TurnRun {
     this.#interrupted = true;
   }
 
+  /** Whether a message is the agent's report of the end of this turn. */
+  isReport(message: SDKMessage): message is SDKResultMessage {
+    return message.type === 'result' && belongsTo(message, this.turn.promptId);
+  }
+
+  /** The report is there, and will be given to {@link TurnRun.receive} when something else is done. */
+  awaitReport(): void {
+    this.#reported = true;
+  }
+
   /** Takes a message that came while the turn ran. */
   receive(message: SDKMessage, processUsable: boolean): TurnRequest {
     if (message.type === 'result') {
-      if (!belongsTo(message, this.turn.promptId)) return undefined;
+      if (!this.isReport(message)) return undefined;
       if (isAborted(message) && !this.#interrupted && this.#refusedStatus === undefined) {
         this.#reported = true;
         return { wants: 'exit-check', finish: (usable) => this.#finish(message, usable) };
