@@ -136,6 +136,7 @@ async function logOver(store: SessionStore): Promise<Append> {
     name: id,
     agentSessionId: id,
     options: {},
+    limits: {},
     workspace: '/nowhere',
     ownsWorkspace: true,
     kind: 'named',

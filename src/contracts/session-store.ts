@@ -2,6 +2,19 @@ import type { AgentOptions } from './agent-driver.ts';
 import type { TranscriptStore } from './transcripts.ts';
 import type { EventRecord, Usage } from '../events/record.ts';
 
+/** The limits of a turn, one per phase, all in milliseconds; `src/session/limits.ts` has their bounds and defaults. */
+export type TurnLimitName =
+  | 'queuedMs'
+  | 'startMs'
+  | 'firstMessageMs'
+  | 'firstTokenMs'
+  | 'silenceMs'
+  | 'toolMs'
+  | 'awaitingClientMs'
+  | 'retryingMs'
+  | 'turnMs'
+  | 'interruptMs';
+
 /** What is known of a session besides its events. */
 export interface SessionRow {
   /** Ours: `sesn_…`. */
@@ -13,6 +26,8 @@ export interface SessionRow {
   /** The agent's id of the conversation. */
   readonly agentSessionId: string;
   readonly options: AgentOptions;
+  /** Limits of its turns, where it has its own; the others are the host's. */
+  readonly limits: Readonly<Partial<Record<TurnLimitName, number>>>;
   /** Absolute path of the workspace. */
   readonly workspace: string;
   /** Whether we made the workspace, for this session: then it goes with it. One that a caller named is never removed. */
@@ -38,7 +53,10 @@ export type NewSession = Omit<
 
 /** Fields of a row that change. */
 export type SessionPatch = Partial<
-  Pick<SessionRow, 'options' | 'staleTranscriptFolder' | 'usage' | 'turnCount' | 'lastActiveAt'>
+  Pick<
+    SessionRow,
+    'options' | 'limits' | 'staleTranscriptFolder' | 'usage' | 'turnCount' | 'lastActiveAt'
+  >
 >;
 
 /** One page of a listing, newest first. */

@@ -205,10 +205,15 @@ test('a turn has the priority and the limits that its headers ask for, and no ot
       'x-session-id': 's',
       'x-priority': 'high',
       'x-turn-limits': '{"silenceMs":120000}',
+      'x-session-limits': '{"turnMs":60000}',
     }),
   );
   await app.inject(post(body, { 'x-session-id': 's' }));
   expect(pool.requests.map(({ request }) => request.priority)).toEqual([5, 0]);
+  expect(pool.requests.map(({ request }) => request.limits)).toEqual([
+    { turnMs: 60_000 },
+    undefined,
+  ]);
   expect(pool.prompts.map(({ request }) => request.limits)).toEqual([
     { silenceMs: 120_000 },
     undefined,
@@ -377,6 +382,12 @@ describe('bad input', () => {
     [
       'x-turn-limits',
       post(body, { 'x-turn-limits': '{"silenceMs":1}' }),
+      400,
+      'invalid_request_error',
+    ],
+    [
+      'x-session-limits',
+      post(body, { 'x-session-limits': '{"silence":120000}' }),
       400,
       'invalid_request_error',
     ],

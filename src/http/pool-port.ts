@@ -14,6 +14,8 @@ export interface SessionRequest {
   agent?: AgentOptions;
   /** The folder it works in: absolute, of those that the key may name. For a known session the same, or nothing. */
   workspace?: string;
+  /** Laid over the session's limits. */
+  limits?: Partial<TurnLimits>;
   /** `one_shot` sessions go away with everything at the end. Default `named`. */
   kind?: 'named' | 'one_shot';
   /** What was said before, for a session that is new. */
@@ -52,6 +54,7 @@ export interface SessionInfo {
   readonly status: SessionStatus;
   readonly clientId: string | null;
   readonly model: string | null;
+  readonly limits: Partial<TurnLimits>;
   readonly turnCount: number;
   readonly usage: Usage;
   readonly createdAt: string;

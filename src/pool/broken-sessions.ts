@@ -61,7 +61,7 @@ export class BrokenSessions {
     }
   }
 
-  /** The session is to be deleted, so nothing is due any more. */
+  /** The session has been deleted, so nothing is due any more. */
   forget(sessionId: string): void {
     this.#repairs.delete(sessionId);
   }

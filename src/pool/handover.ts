@@ -8,8 +8,6 @@ import { unlessAborted } from '../time/deadline.ts';
 export interface HandoverParts {
   readonly sessionTtlMs: number;
   readonly connectionRecovery: boolean;
-  /** How long an interrupt may take. */
-  readonly interruptMs: number;
   /** Takes the process of a session at rest. */
   readonly take: (client: SessionClient, reason: TakeReason) => Promise<void>;
   readonly telemetry: Telemetry;
@@ -41,8 +39,10 @@ export class Handover {
   connect(client: SessionClient, signal: AbortSignal | undefined): Promise<void> | undefined {
     return client.ensureConnected(signal)?.catch((error: unknown) => {
       const failure = asRoundhouseError(error);
-      if (failure.code !== 'session_connection_failed') throw error;
-      throw this.#notConnected(client.name, failure.message, failure);
+      if (failure.code === 'session_connection_failed')
+        throw this.#notConnected(client.name, failure.message, failure);
+      if (failure.code === 'agent_unavailable') this.#logNotConnected(client.name, failure.message);
+      throw error;
     });
   }
 
@@ -76,7 +76,7 @@ export class Handover {
     const { log } = this.#parts.telemetry;
     const { name: sessionId, clientId } = client;
     log.warn('session_pool_interrupting_session', { sessionId, clientId });
-    if (await client.waitForInterrupt(this.#parts.interruptMs, signal)) {
+    if (await client.waitForInterrupt(client.limits.interruptMs, signal)) {
       log.debug?.('session_pool_interrupt_completed', { sessionId, clientId });
       client.renewClientId();
     } else {
@@ -98,7 +98,7 @@ export class Handover {
   }
 
   #notConnected(sessionId: string, why: string, cause?: RoundhouseError): RoundhouseError {
-    this.#parts.telemetry.log.error('session_pool_connection_failed', { sessionId, error: why });
+    this.#logNotConnected(sessionId, why);
     const prefix = `Failed to establish session connection: ${sessionId}`;
     const message = why.startsWith(prefix) ? why : `${prefix} (${why})`;
     const { retryAfterSeconds } = cause ?? {};
@@ -106,5 +106,9 @@ export class Handover {
       cause,
       ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     });
+  }
+
+  #logNotConnected(sessionId: string, error: string): void {
+    this.#parts.telemetry.log.error('session_pool_connection_failed', { sessionId, error });
   }
 }

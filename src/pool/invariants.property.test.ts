@@ -25,6 +25,12 @@ test('no order of commands breaks I1 to I7, I10 or I11', async () => {
         // Degraded most of the time, or never; starts wait half a second each, so that none is refused.
         maxDeaths: fc.constantFrom(0, 2),
         deathsPeriodMs: fc.constant(1_000),
+        spares: fc.record({
+          max: fc.constantFrom(0, 2),
+          idleMs: fc.constant(20_000),
+          maxAgeMs: fc.constant(60_000),
+          reserveBytes: fc.constant(0),
+        }),
       }),
       fc.commands(COMMANDS, { maxCommands: 100, size: 'max' }),
       async (settings, commands) => {

@@ -90,6 +90,12 @@ export const poolOptionsSchema = z
       })
       .prefault({})
       .describe('Processes that are started ahead of new sessions.'),
+    warmOnRead: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a reader that begins to follow a session without a process brings its process back, where that takes a slot from nobody. Off by default: many readers only look, and a process costs memory.',
+      ),
     connectionRecovery: z
       .boolean()
       .default(true)

@@ -71,6 +71,22 @@ test('one that is read stays until its last reader has left, and then leaves at 
   await other();
 });
 
+test('one that has left memory without a process is no candidate any more', async () => {
+  const fixture = makePool({
+    pool: { maxSessions: 1, maxWaiters: 0 },
+    driver: { script: scriptOf({ long: HANGS }) },
+  });
+  await sessions(fixture, 'a');
+  await pass(700_000);
+  expect(left(fixture)).toEqual(['a']);
+  await (await fixture.pool.getSessionClient('b')).prompt(text('long'));
+  const refused = fixture.pool.getSessionClient('c').catch((error: unknown) => error);
+  await settle();
+  expect(await Promise.race([refused, Promise.resolve('waits')])).toMatchObject({
+    code: 'queue_full',
+  });
+});
+
 test('one whose prompt the store refused can leave, as if it had not been asked', async () => {
   const fixture = makePool({ pool: { maxSessions: 1 } });
   await sessions(fixture, 'a');

@@ -38,8 +38,8 @@ export class Places {
   }
 
   /** A place for one session; see {@link Slots.acquire}. */
-  acquire(): Promise<Slot> {
-    return this.#slots.acquire();
+  acquire(signal?: AbortSignal): Promise<Slot> {
+    return this.#slots.acquire({ signal });
   }
 
   /** Nobody needs the session in memory any more: nobody waits for it, its last reader has left, its grace is over. */

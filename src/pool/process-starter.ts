@@ -37,6 +37,8 @@ export interface ProcessStarterParts {
   readonly slots: Slots;
   /** Starts at once: starting costs CPU, so never more than there are cores. */
   readonly starts: Slots;
+  /** Whether a process of these options, which nobody needs any more, is of use to the next one who comes. */
+  readonly isWelcome: (options: AgentOptions) => boolean;
   /** Told of processes that die by themselves; it slows starts down when they are too many. */
   readonly deaths: DeathWatch;
   readonly attempts: number;
@@ -53,6 +55,8 @@ interface Launch {
   readonly workspace: string | undefined;
   readonly options: AgentOptions;
   readonly resume: boolean;
+  /** What the agent is, where the process begins a conversation. */
+  readonly generation?: string;
   readonly ahead?: boolean;
 }
 
@@ -73,12 +77,11 @@ export class ProcessStarter implements Connector {
 
   async connect(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
     const { name: sessionId, tenant } = request.row;
-    const { slots, telemetry } = this.#parts;
     const sinceMs = monotonicMs();
-    const slot = await slots.acquire({ signal, tenant, priority: request.priority });
+    const slot = await this.#slotFor(request, signal);
     const waitMs = Math.round(monotonicMs() - sinceMs);
     // The metric has no key: this line tells whose wait it was.
-    telemetry.log.debug?.('session_slot_granted', { sessionId, tenant, waitMs });
+    this.#parts.telemetry.log.debug?.('session_slot_granted', { sessionId, tenant, waitMs });
     const timeout = new AbortController();
     const timer = after(request.startMs, () => {
       const message = `${failure(request)}: the agent process was not ready within ${request.startMs} ms. Retry, or raise pool.limits.startMs.`;
@@ -104,11 +107,11 @@ export class ProcessStarter implements Connector {
    * no room to start in besides one for somebody who comes now, or processes keep dying, or the driver can't.
    */
   prepare(options: AgentOptions, folder: SpareFolder): Promise<Spare> | undefined {
-    const { slots, starts, deaths, driver } = this.#parts;
+    const { slots, deaths, driver } = this.#parts;
     if (deaths.reason !== undefined) return undefined;
     if (folder === 'named' && !driver.capabilities.lateWorkspace) return undefined;
     const slot = slots.tryAcquire();
-    const start = slot && starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
+    const start = slot && this.#freeStart();
     if (slot !== undefined && start === undefined) slot.release();
     if (slot === undefined || start === undefined) return undefined;
     return this.#prepare(options, folder, slot).finally(() => start.release());
@@ -128,6 +131,26 @@ export class ProcessStarter implements Connector {
     }
   }
 
+  async #slotFor(request: ConnectRequest, signal: AbortSignal): Promise<Slot> {
+    const { slots, deaths } = this.#parts;
+    if (!request.onlyIfFree) {
+      return slots.acquire({
+        signal: AbortSignal.any([signal, request.unneeded]),
+        tenant: request.row.tenant,
+        priority: request.priority,
+      });
+    }
+    const slot = deaths.reason === undefined ? slots.tryAcquire() : undefined;
+    if (slot === undefined) throw notFree(request);
+    return slot;
+  }
+
+  /** Room to start in, besides one for somebody who comes now. */
+  #freeStart(): Slot | undefined {
+    const { starts } = this.#parts;
+    return starts.tryAcquire(starts.capacity > 1 ? 1 : 0);
+  }
+
   async #prepare(options: AgentOptions, folder: SpareFolder, slot: Slot): Promise<Spare> {
     const { host, driver } = this.#parts;
     const sessionId = newSessionId();
@@ -137,7 +160,15 @@ export class ProcessStarter implements Connector {
       const workspace = folder === 'own' ? await host.createWorkspace(sessionId) : undefined;
       try {
         const connection = await this.#launch(
-          { sessionId, agentSessionId, workspace, options, resume: false, ahead: true },
+          {
+            sessionId,
+            agentSessionId,
+            workspace,
+            options,
+            resume: false,
+            generation,
+            ahead: true,
+          },
           new AbortController().signal,
         );
         void connection.process.exited.then(() => slot.release());
@@ -155,17 +186,21 @@ export class ProcessStarter implements Connector {
   }
 
   async #startWithin(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const given = AbortSignal.any([signal, request.unneeded]);
     await this.#rescue(request);
     // The start itself needs time too.
-    await this.#parts.deaths.waitToStart(signal, request.startMs / 2);
+    await this.#parts.deaths.waitToStart(given, request.startMs / 2);
     for (let attempt = 1; ; attempt += 1) {
-      signal.throwIfAborted();
-      const start = await this.#parts.starts.acquire({ signal });
+      given.throwIfAborted();
+      const start = request.onlyIfFree
+        ? this.#freeStart()
+        : await this.#parts.starts.acquire({ signal: given });
+      if (start === undefined) throw notFree(request);
       const lapse = after(START_COUNTS_MS, () => start.release());
       try {
         return await this.#start(request, signal);
       } catch (error) {
-        if (signal.aborted) throw signal.reason;
+        if (given.aborted) throw given.reason;
         const failed = asRoundhouseError(error, 'session_connection_failed');
         this.#parts.telemetry.log.warn('session_start_failed', {
           sessionId: request.row.name,
@@ -181,17 +216,38 @@ export class ProcessStarter implements Connector {
         start.release();
       }
       const pauseMs = RETRY_FIRST_MS * 2 ** (attempt - 1);
-      await sleep(pauseMs * (1 + Math.random() / 2), signal, { keepAlive: true });
+      await sleep(pauseMs * (1 + Math.random() / 2), given, { keepAlive: true });
     }
   }
 
   async #start(request: ConnectRequest, signal: AbortSignal): Promise<Connection> {
+    const { driver, store } = this.#parts;
     const { row, options } = request;
-    const { agentSessionId } = row;
+    const { id: sessionId, agentSessionId } = row;
     const workspace = await this.#workspaceOf(row);
-    const subpaths = await this.#parts.store.transcripts.listSubpaths(agentSessionId);
-    const resume = subpaths.includes('');
-    return this.#launch({ sessionId: row.id, agentSessionId, workspace, options, resume }, signal);
+    const launch = { sessionId, agentSessionId, workspace, options };
+    const subpaths = await store.transcripts.listSubpaths(agentSessionId);
+    if (subpaths.includes('')) {
+      const given = AbortSignal.any([signal, request.unneeded]);
+      return this.#launch({ ...launch, resume: true }, given);
+    }
+    const generation = await driver.generation();
+    return this.#launch(
+      { ...launch, resume: false, generation },
+      AbortSignal.any([signal, this.#useless(request)]),
+    );
+  }
+
+  /** Aborts when nobody needs the process of a new conversation, nor would anybody who comes later. */
+  #useless({ row, options, unneeded }: ConnectRequest): AbortSignal {
+    const useless = new AbortController();
+    const look = (): void => {
+      // In a folder that its caller has named it is of use to nobody else.
+      if (!row.ownsWorkspace || !this.#parts.isWelcome(options)) useless.abort(unneeded.reason);
+    };
+    if (unneeded.aborted) look();
+    else unneeded.addEventListener('abort', look, { once: true });
+    return useless.signal;
   }
 
   /** A folder that a caller named is looked at before each start: it may be gone, lead elsewhere, or be forbidden by now. */
@@ -235,7 +291,8 @@ export class ProcessStarter implements Connector {
     telemetry.metrics.observe('roundhouse_start_seconds', seconds, { kind });
     this.#owned += 1;
     void this.#followToEnd(process, launch.sessionId, processFolder);
-    return { clientId, process, processFolder };
+    const { generation } = launch;
+    return { clientId, process, processFolder, ...(generation !== undefined && { generation }) };
   }
 
   async #followToEnd(process: AgentProcess, id: string, processFolder: string): Promise<void> {
@@ -266,4 +323,11 @@ export class ProcessStarter implements Connector {
 
 function failure(request: ConnectRequest): string {
   return `Failed to establish session connection: ${request.row.name}`;
+}
+
+function notFree({ row }: ConnectRequest): RoundhouseError {
+  return new RoundhouseError(
+    'pool_at_capacity',
+    `No process is free for session ${row.name}, for which nobody waits.`,
+  );
 }

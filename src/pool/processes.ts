@@ -26,7 +26,7 @@ export type TakeReason =
 
 export interface ProcessesParts extends Omit<
   ProcessStarterParts,
-  'slots' | 'starts' | 'deaths' | 'attempts'
+  'slots' | 'starts' | 'deaths' | 'attempts' | 'isWelcome'
 > {
   readonly options: {
     readonly maxProcesses: number;
@@ -81,6 +81,8 @@ export class Processes {
       starts: this.#starts,
       deaths: this.deaths,
       attempts: options.startAttempts,
+      // Whoever waits for its slot now needs that more.
+      isWelcome: (agent) => this.slots.waiting === 0 && this.spares.wants(agent),
     });
     this.#starter = starter;
     this.connector = starter;
@@ -90,6 +92,7 @@ export class Processes {
       bind: (spare, workspace) => starter.bind(spare, workspace),
       discard: (spare) => this.discardSpare(spare),
       generation: () => driver.generation(),
+      onReady: () => this.slots.poke(),
       hasMemory: () => this.#hasMemoryForSpare(),
       telemetry,
     });
@@ -113,6 +116,11 @@ export class Processes {
 
   takeSpare(agent: AgentOptions, workspace?: string): Promise<Spare | undefined> {
     return this.spares.take(agent, workspace);
+  }
+
+  /** Keeps the process of a session that came to nothing for the next one of its options, or ends it with its workspace. */
+  async reuse(options: AgentOptions, spare: Spare): Promise<void> {
+    if (!this.spares.offer(options, spare)) await this.discardSpare(spare);
   }
 
   async discardSpare({ connection, workspace }: Spare): Promise<void> {

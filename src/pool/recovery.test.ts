@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { SessionStore } from '../contracts/session-store.ts';
+import { RoundhouseError } from '../errors.ts';
 import { turnEndOf } from '../events/record.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 import { CrashableStore } from '../../test/support/crashable-store.ts';
@@ -150,6 +151,50 @@ test('a long turn of one session does not keep the recovered prompts of others f
   second.pool.resumePrompts();
   await pass(1_000);
   expect(lives.seen.toSorted()).toEqual(['b1', 'c1', 'long']);
+});
+
+test('a recovered prompt runs before what a new caller prompts, however early that one comes', async () => {
+  const lives = makeLives();
+  const first = lives.live({ startMs: 100 });
+  const getting = ['a', 'b', 'c'].map((name) => first.pool.getSessionClient(name));
+  await pass(200);
+  const [a, b, c] = await Promise.all(getting);
+  for (const client of [a, b, c]) await client?.disconnect('test');
+  await a?.prompt(text('slow'));
+  for (const prompt of ['b1', 'b2']) await b?.prompt(text(prompt));
+  await c?.prompt(text('c1'));
+  first.crash();
+  // One session at a time: that of a, which takes its time, comes first.
+  const second = lives.live({ maxProcesses: 2 });
+  await second.pool.recover();
+  second.pool.resumePrompts();
+  const answer = ask(second, 'b', 'b3');
+  await pass(1_000);
+  expect(await answer).toBe('You said: b3. Before: b1 | b2.');
+  expect(lives.seen.toSorted()).toEqual(['b1', 'b2', 'b3', 'slow']);
+  await pass(5_000);
+  expect(lives.seen.at(-1)).toBe('c1');
+});
+
+test('a prompt that the recovery could not take up runs when somebody asks for its session', async () => {
+  const lives = makeLives();
+  const first = lives.live({ startMs: 100 });
+  const getting = first.pool.getSessionClient('a');
+  await pass(100);
+  const client = await getting;
+  await client.disconnect('test');
+  await client.prompt(text('a1'));
+  first.crash();
+  const second = lives.live();
+  await second.pool.recover();
+  vi.spyOn(second.store, 'findSession').mockRejectedValueOnce(
+    new RoundhouseError('storage_failed', 'no disk'),
+  );
+  second.pool.resumePrompts();
+  await settle();
+  expect(second.line('pool_prompt_not_resumed')).toMatchObject({ sessionId: 'a' });
+  expect(lives.seen).toEqual([]);
+  expect(await ask(second, 'a', 'a2')).toBe('You said: a2. Before: a1.');
 });
 
 test('one-shot sessions go with all they have; named ones stay', async () => {

@@ -1,5 +1,6 @@
 import type { BrokenSessions } from './broken-sessions.ts';
 import type { Residents } from './residents.ts';
+import type { Undelivered } from './undelivered.ts';
 import type { AgentDriver } from '../contracts/agent-driver.ts';
 import type { Host, LeftFolder, SweepResult } from '../contracts/host.ts';
 import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
@@ -72,31 +73,28 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
  * turn of one does not keep the others from running; those of one session in their order.
  */
 export async function runUndelivered(
-  prompts: readonly UnfinishedTurn[],
+  undelivered: Undelivered,
   parts: RecoveryParts,
 ): Promise<void> {
-  const sessions = [...Map.groupBy(prompts, ({ session }) => session.id).values()];
+  const { sessions } = undelivered;
   const work = async (): Promise<void> => {
     for (let next = sessions.shift(); next !== undefined; next = sessions.shift())
-      await runPrompts(next, parts);
+      await runPrompts(next, undelivered, parts);
   };
   await Promise.all(Array.from({ length: parts.sessionsAtOnce }, work));
 }
 
-/** Runs the prompts of one session. */
+/** Brings a session into memory, where its prompts are taken up, and waits for their end. */
 async function runPrompts(
-  prompts: readonly UnfinishedTurn[],
+  { id, tenant, name }: SessionRow,
+  undelivered: Undelivered,
   { residents, telemetry }: RecoveryParts,
 ): Promise<void> {
-  const [first] = prompts;
-  if (first === undefined) return;
-  const { tenant, name } = first.session;
   try {
-    const client = await residents.find(tenant, name);
-    const streams = prompts.map(({ prompt }) => client?.resumePrompt(prompt));
-    for (const stream of streams) await stream?.ended;
+    await residents.find(tenant, name);
+    await undelivered.ended(id);
   } catch (error) {
-    // The prompts stay in the store, for the next start.
+    // They stay in the store, and are taken up when somebody asks for the session, or at the next start.
     telemetry.log.warn('pool_prompt_not_resumed', { sessionId: name, error: errorText(error) });
   }
 }

@@ -126,6 +126,27 @@ test('deleting a session that runs ends its turn, its process, its data and its 
   expect(await fixture.store.getSession(client.id)).toBeUndefined();
 });
 
+test('a call whose session is deleted while it writes is told that the session has ended', async () => {
+  const fixture = makePool();
+  const client = await fixture.pool.getSessionClient('a');
+  const append = fixture.store.append.bind(fixture.store);
+  vi.spyOn(fixture.store, 'append').mockImplementation(async (...call) => {
+    await sleep(100);
+    return append(...call);
+  });
+  const changing = fixture.pool.getSessionClient('a', { agent: { tools: [] } });
+  const prompting = client.prompt(text('hello'));
+  const refused = Promise.allSettled([changing, prompting]);
+  expect(await fixture.pool.deleteSession('default', 'a')).toBe(true);
+  await pass(1_000);
+  expect(await refused).toMatchObject([
+    { reason: { code: 'session_ended' } },
+    { reason: { code: 'session_ended' } },
+  ]);
+  vi.restoreAllMocks();
+  expect((await fixture.pool.getSessionClient('a')).id).not.toBe(client.id);
+});
+
 test('sessions of two tenants with one name are two sessions', async () => {
   const fixture = makePool();
   const mine = await fixture.pool.getSessionClient('a', { tenant: 'mine' });
@@ -133,4 +154,56 @@ test('sessions of two tenants with one name are two sessions', async () => {
   expect(mine.id).not.toBe(theirs.id);
   expect(await fixture.pool.deleteSession('mine', 'a')).toBe(true);
   expect(theirs.status).toBe('idle');
+});
+
+test('a session that is not in memory is deleted where memory is full, without a place', async () => {
+  const fixture = makePool({
+    pool: { maxSessions: 1 },
+    driver: { script: scriptOf({ long: HANGS }) },
+  });
+  await sleeping(fixture, 'a');
+  await (await fixture.pool.getSessionClient('busy')).prompt(text('long'));
+  expect(await fixture.pool.deleteSession('default', 'a')).toBe(true);
+  expect(await fixture.store.findSession('default', 'a')).toBeUndefined();
+  expect(fixture.host.workspaces.size).toBe(1);
+  expect(await fixture.pool.deleteSession('default', 'a')).toBe(false);
+});
+
+test('who asks for a session that is being deleted outside memory gets a new one, or is told that there is none', async () => {
+  const fixture = makePool();
+  await sleeping(fixture, 'a');
+  const remove = fixture.store.deleteSession.bind(fixture.store);
+  vi.spyOn(fixture.store, 'deleteSession').mockImplementation(async (id) => {
+    await sleep(100);
+    await remove(id);
+  });
+  const deleted = [0, 1].map(() => fixture.pool.deleteSession('default', 'a'));
+  await pass(50);
+  const following = fixture.pool
+    .followEvents('default', 'a', { after: 0 })
+    .catch((error: unknown) => error);
+  const asked = ask(fixture, 'a', 'two');
+  await pass(200);
+  expect(await Promise.all(deleted)).toEqual([true, false]);
+  expect(await asked).toBe('You said: two. Before: nothing.');
+  await following;
+  expect(fixture.driver.alive).toHaveLength(1);
+  expect(fixture.host.workspaces.size).toBe(1);
+});
+
+test('who joins an arrival that is being given up, while the session leaves memory, gets the session', async () => {
+  const fixture = makePool({ pool: { maxSessions: 1 }, driver: { exitMs: 3_000 } });
+  await ask(fixture, 'a', 'one');
+  const other = ask(fixture, 'b', 'hello');
+  await settle();
+  const abort = new AbortController();
+  const leaving = fixture.pool.getSessionClient('a', { signal: abort.signal });
+  leaving.catch(() => {});
+  await settle();
+  abort.abort(new Error('left'));
+  await expect(leaving).rejects.toThrow('left');
+  const staying = ask(fixture, 'a', 'two');
+  await pass(20_000);
+  expect(await other).toBe('You said: hello. Before: nothing.');
+  expect(await staying).toBe('You said: two. Before: one.');
 });

@@ -8,6 +8,7 @@ import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
+import { RoundhouseError } from '../errors.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import { unlessAborted } from '../time/deadline.ts';
 import { wallClockIso } from '../time/clock.ts';
@@ -18,6 +19,7 @@ export interface NewSessionRequest {
   readonly name: string;
   readonly kind: SessionRow['kind'];
   readonly options: AgentOptions;
+  readonly limits: SessionRow['limits'];
   readonly history: readonly SeedMessage[];
   /** The folder it works in, of those that its tenant may name. Undefined: one is made for it. */
   readonly workspace: string | undefined;
@@ -39,9 +41,20 @@ export interface ResidentsParts {
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
   /** A session has come into memory. */
   readonly arrived: (client: SessionClient) => void;
+  /** A session has come into memory, and everybody who waited for it had left. */
+  readonly onUnawaited: (client: SessionClient) => void;
 }
 
-/** A session on its way into memory. */
+/** A session on its way into memory, and those who wait for it. */
+interface Arrival {
+  /** Settles with undefined when the session turned out to be unknown. */
+  readonly done: Promise<SessionClient | undefined>;
+  /** Aborted when nobody waits any more: the wait for a place is given up. */
+  readonly abort: AbortController;
+  waiters: number;
+}
+
+/** What an arrival brings in. */
 interface Arriving {
   readonly row: SessionRow;
   /** Set when it is new and a prepared process was there. */
@@ -56,14 +69,13 @@ interface Resident {
 }
 
 /**
- * The sessions in memory, by tenant and name. Bringing one in happens once however many ask for it, and belongs to nobody:
- * a caller who leaves cancels only the wait.
+ * The sessions in memory, by tenant and name. Bringing one in happens once however many ask for it: a caller who leaves
+ * cancels its wait, and the last one frees the place in the queue for a place in memory.
  */
 export class Residents {
   readonly #parts: ResidentsParts;
   readonly #residents = new NameMap<Resident>();
-  /** Settles with undefined when the session turned out to be unknown. */
-  readonly #arrivals = new NameMap<Promise<SessionClient | undefined>>();
+  readonly #arrivals = new NameMap<Arrival>();
 
   constructor(parts: ResidentsParts) {
     this.#parts = parts;
@@ -134,17 +146,24 @@ export class Residents {
     const { tenant, name } = client;
     const resident = this.#residents.get(tenant, name);
     if (resident?.client !== client) return Promise.resolve();
-    if (resident.departure === undefined) this.#parts.places.withdraw(client);
-    resident.departure ??= work().finally(() => {
-      this.#residents.delete(tenant, name);
-      resident.place.release();
-    });
+    if (resident.departure === undefined) {
+      // It is leaving before `work` changes anything of it: no change may offer it for its place again.
+      const left = Promise.withResolvers<void>();
+      resident.departure = left.promise;
+      this.#parts.places.withdraw(client);
+      left.resolve(
+        work().finally(() => {
+          this.#residents.delete(tenant, name);
+          resident.place.release();
+        }),
+      );
+    }
     return resident.departure;
   }
 
   /** Settles when those who are on their way have come, or turned out not to. */
   async arrived(): Promise<void> {
-    await Promise.allSettled(this.#arrivals.values());
+    await Promise.allSettled([...this.#arrivals.values()].map(({ done }) => done));
   }
 
   /** Settles when those who are leaving have left. */
@@ -155,31 +174,84 @@ export class Residents {
     await Promise.allSettled(departures);
   }
 
-  #join(
+  /**
+   * Does `work` with a known session that is not in memory, without a place there. Whoever asks for it meanwhile waits, and
+   * looks again. False when nobody knows the session, undefined when it is in memory.
+   */
+  async whileAbsent(
+    tenant: string,
+    name: string,
+    work: (row: SessionRow) => Promise<boolean>,
+  ): Promise<boolean | undefined> {
+    await this.#residents.get(tenant, name)?.departure;
+    await this.#arrivals.get(tenant, name)?.done.catch(ignoreOthers);
+    if (this.#residents.get(tenant, name) !== undefined) return undefined;
+    if (this.#arrivals.get(tenant, name) !== undefined) return undefined;
+    let result = false;
+    await this.#arrival(tenant, name, async () => {
+      const row = await this.#parts.store.findSession(tenant, name);
+      if (row !== undefined) result = await work(row);
+      return undefined;
+    }).done;
+    return result;
+  }
+
+  async #join(
     tenant: string,
     name: string,
     signal: AbortSignal | undefined,
     find: () => Promise<Arriving | undefined>,
   ): Promise<SessionClient | undefined> {
-    // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
-    const resident = this.#residents.get(tenant, name);
-    if (resident !== undefined && resident.departure === undefined)
-      return unlessAborted(Promise.resolve(resident.client), signal);
-    let arrival = this.#arrivals.get(tenant, name);
-    if (arrival === undefined) {
-      arrival = this.#arrive(tenant, name, find).finally(() => this.#arrivals.delete(tenant, name));
-      this.#arrivals.set(tenant, name, arrival);
+    for (;;) {
+      signal?.throwIfAborted();
+      // It may have come into memory while the caller looked elsewhere; a second client of one session must never be.
+      const resident = this.get(tenant, name);
+      if (resident !== undefined) return resident;
+      const arrival =
+        this.#arrivals.get(tenant, name) ??
+        this.#arrival(tenant, name, (unawaited) => this.#arrive(tenant, name, find, unawaited));
+      arrival.waiters += 1;
+      try {
+        return await unlessAborted(arrival.done, signal);
+      } catch (error) {
+        if (signal?.aborted === true) {
+          if (arrival.waiters === 1) this.#giveUp(arrival);
+          throw error;
+        }
+        // Who joined an arrival that was being given up did not give it up.
+        if (!arrival.abort.signal.aborted) throw error;
+      } finally {
+        arrival.waiters -= 1;
+      }
     }
-    return unlessAborted(arrival, signal);
+  }
+
+  #arrival(
+    tenant: string,
+    name: string,
+    work: (unawaited: AbortSignal) => Promise<SessionClient | undefined>,
+  ): Arrival {
+    const abort = new AbortController();
+    const done = work(abort.signal).finally(() => this.#arrivals.delete(tenant, name));
+    const arrival = { done, abort, waiters: 0 };
+    this.#arrivals.set(tenant, name, arrival);
+    return arrival;
+  }
+
+  /** Nobody waits any more. What is beyond the wait for a place comes to its end all the same. */
+  #giveUp({ abort, done }: Arrival): void {
+    abort.abort(new RoundhouseError('turn_cancelled', 'Nobody waits for the session any more.'));
+    void done.then((client) => client && this.#parts.onUnawaited(client), ignoreOthers);
   }
 
   async #arrive(
     tenant: string,
     name: string,
     find: () => Promise<Arriving | undefined>,
+    unawaited: AbortSignal,
   ): Promise<SessionClient | undefined> {
     await this.#residents.get(tenant, name)?.departure;
-    const place = await this.#parts.places.acquire();
+    const place = await this.#parts.places.acquire(unawaited);
     try {
       const arriving = await find();
       if (arriving === undefined) {
@@ -247,7 +319,7 @@ export class Residents {
   }
 
   #insert(
-    { tenant, name, kind, options, workspace: named }: NewSessionRequest,
+    { tenant, name, kind, options, limits, workspace: named }: NewSessionRequest,
     ids: Pick<SessionRow, 'id' | 'agentSessionId' | 'workspace'>,
   ): Promise<SessionRow> {
     const { store, owner } = this.#parts;
@@ -260,8 +332,12 @@ export class Residents {
       name,
       kind,
       options,
+      limits,
       owner,
       createdAt,
     });
   }
 }
+
+/** Those who wait for it are told. */
+function ignoreOthers(): void {}

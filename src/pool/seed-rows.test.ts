@@ -547,6 +547,17 @@ test('S17: a session that can not be connected is refused with 503 and what the 
   });
 });
 
+test('S17: an agent that is not there is told as such, with the same log line', async () => {
+  const missing = new RoundhouseError('agent_unavailable', 'no executable');
+  const onStart = (): void => {
+    throw missing;
+  };
+  const fixture = makePool({ driver: { onStart } });
+  const log = logOf(fixture);
+  await expect(fixture.pool.getSessionClient('a')).rejects.toBe(missing);
+  expect(log()).toEqual([CALLED, CREATED, 'session_pool_connection_failed (error)']);
+});
+
 test('S17: a start that takes longer than its limit is refused in the same way, and ended', async () => {
   const fixture = makePool({ limits: { startMs: 5_000 }, driver: { startMs: 600_000 } });
   const refused = fixture.pool.getSessionClient('a').catch((error: unknown) => error);

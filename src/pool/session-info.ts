@@ -13,6 +13,8 @@ export interface SessionInfo extends SessionMetrics {
   readonly phase: TurnPhase | null;
   readonly clientId: string | null;
   readonly model: string | null;
+  /** Limits of its turns where it has its own. */
+  readonly limits: SessionRow['limits'];
   readonly turnCount: number;
   readonly queuedTurns: number;
   readonly usage: Usage;
@@ -22,7 +24,8 @@ export interface SessionInfo extends SessionMetrics {
 
 /** What is known of a session: from the store, and from memory where it is there. */
 export function sessionInfo(row: SessionRow, client: SessionClient | undefined): SessionInfo {
-  const { id, name, usage, turnCount, createdAt, lastActiveAt, options } = client?.row ?? row;
+  const { id, name, usage, turnCount, createdAt, lastActiveAt, options, limits } =
+    client?.row ?? row;
   const atRest: SessionMetrics = {
     ageSeconds: 0,
     idleSeconds: Math.max(0, (wallClockMs() - Date.parse(lastActiveAt)) / 1000),
@@ -38,6 +41,7 @@ export function sessionInfo(row: SessionRow, client: SessionClient | undefined):
     phase: client?.phase ?? null,
     clientId: client?.clientId ?? null,
     model: options.model ?? null,
+    limits,
     turnCount,
     queuedTurns: client?.queuedTurns ?? 0,
     usage,

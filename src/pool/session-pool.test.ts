@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest';
+import { RoundhouseError } from '../errors.ts';
 import { sleep } from '../time/timers.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { ask, collect, makePool, text } from '../../test/support/pool-fixture.ts';
@@ -136,4 +137,51 @@ test('an event stream needs no process, and an unknown session has none', async 
   await expect(fixture.pool.followEvents('default', 'x', { after: 0 })).rejects.toMatchObject({
     code: 'session_not_found',
   });
+});
+
+test('with warmOnRead a reader brings the process back where a slot is free, and its first caller shares the start', async () => {
+  const fixture = makePool({ pool: { warmOnRead: true }, driver: { startMs: 1_000 } });
+  const first = ask(fixture, 'a', 'one');
+  await pass(1_000);
+  await first;
+  await (await fixture.pool.getSessionClient('a')).disconnect('evicted');
+  await fixture.pool.followEvents('default', 'a', { after: 0 });
+  await fixture.pool.followEvents('default', 'a', { after: 0 });
+  await pass(900);
+  const second = ask(fixture, 'a', 'two');
+  await pass(100);
+  expect(await second).toBe('You said: two. Before: one.');
+  expect(fixture.driver.processes).toHaveLength(2);
+});
+
+test('a reader takes no process from anybody, waits in no queue, and is not hurt by a start that fails', async () => {
+  let broken = false;
+  const fixture = makePool({
+    pool: { warmOnRead: true, maxProcesses: 1, startAttempts: 1 },
+    driver: {
+      onStart: () => {
+        if (broken) throw new RoundhouseError('session_connection_failed', 'no');
+      },
+    },
+  });
+  await ask(fixture, 'a', 'one');
+  await pass(2_000);
+  await ask(fixture, 'b', 'one');
+  await pass(2_000);
+  const follow = () => fixture.pool.followEvents('default', 'a', { after: 0 });
+  await follow();
+  await settle();
+  expect((await fixture.pool.getSessionInfo('default', 'b'))?.status).toBe('idle');
+  expect(fixture.pool.stats().processSlots.waiting).toBe(0);
+  // Who needs the process waits for a slot, and may have one taken, also in the moment in which the reader finds none.
+  await follow();
+  const needed = fixture.pool.getSessionClient('a');
+  await pass(100);
+  expect((await needed).status).toBe('idle');
+  await (await needed).disconnect('test');
+  broken = true;
+  const items = await follow();
+  await pass(100);
+  expect((await fixture.pool.getSessionInfo('default', 'a'))?.status).toBe('error');
+  expect((await items[Symbol.asyncIterator]().next()).value.record.number).toBe(1);
 });

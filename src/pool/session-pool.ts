@@ -3,6 +3,7 @@ import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { Handover } from './handover.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
 import { NamedWorkspaces, type WorkspaceRules } from './named-workspaces.ts';
+import { Newcomers } from './newcomers.ts';
 import type { PoolOptions } from './options.ts';
 import { Places } from './places.ts';
 import { sumUp, type PoolStats } from './pool-stats.ts';
@@ -14,15 +15,17 @@ import { SessionQuota } from './session-quota.ts';
 import { sessionInfo, type SessionInfo } from './session-info.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { Spare } from './spares.ts';
+import { Undelivered } from './undelivered.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
+import { checkedLimits, type TurnLimits } from '../session/limits.ts';
 import { SessionClient } from '../session/session-client.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { withinDeadline } from '../time/deadline.ts';
@@ -60,6 +63,8 @@ export interface SessionRequest {
    * one omitted means inherit, equal means nothing happens, and another is refused.
    */
   readonly workspace?: string;
+  /** Laid over the session's limits, within the bounds of `pool.limits`; they stay with it. A turn may have its own on top. */
+  readonly limits?: Partial<TurnLimits>;
   /** For a new session. Default `named`. */
   readonly kind?: SessionRow['kind'];
   /**
@@ -75,6 +80,13 @@ export interface SessionRequest {
 
 const DEFAULT_TENANT = 'default';
 
+/** What of a request has been looked at. */
+interface Checked {
+  readonly limits: SessionRow['limits'] | undefined;
+  /** The real path of the folder that was named. */
+  readonly workspace: string | undefined;
+}
+
 /**
  * Live agent processes, addressed by session id. A session is data in the store; a process is a cache of it that the pool
  * takes and gives back as it needs. The order in which it decides is rows S1 to S18 of `docs/session-lifecycle.md`.
@@ -87,6 +99,7 @@ export class SessionPool {
   readonly #handover: Handover;
   readonly #places: Places;
   readonly #residents: Residents;
+  readonly #newcomers: Newcomers;
   readonly #quota: SessionQuota;
   readonly #broken: BrokenSessions;
   readonly #stopHousekeeping: () => void;
@@ -94,7 +107,7 @@ export class SessionPool {
   #refusal: RoundhouseError | undefined;
   #closing: Promise<void> | undefined;
   readonly #hurry = Promise.withResolvers<void>();
-  #undelivered: readonly UnfinishedTurn[] = [];
+  #undelivered = new Undelivered();
   #recovering: Promise<void> = Promise.resolve();
 
   constructor(parts: SessionPoolParts) {
@@ -111,7 +124,6 @@ export class SessionPool {
     this.#handover = new Handover({
       sessionTtlMs,
       connectionRecovery,
-      interruptMs: options.limits.interruptMs,
       take: (client, reason) => this.#processes.take(client, reason),
       telemetry,
     });
@@ -135,6 +147,12 @@ export class SessionPool {
       discardSpare: (spare) => this.#processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
       arrived: (client) => this.#onArrival(client),
+      onUnawaited: (client) => this.#withdrawIfNobodys(client),
+    });
+    this.#newcomers = new Newcomers({
+      ...parts,
+      removeData: (row) => this.#removeData(row),
+      reuse: (agent, spare) => this.#processes.reuse(agent, spare),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => this.#residents.clients(),
@@ -161,15 +179,16 @@ export class SessionPool {
    */
   async recover(): Promise<RecoveryResult> {
     const result = await recover(this.#recoveryParts());
-    this.#undelivered = result.prompts;
+    this.#undelivered = new Undelivered(result.prompts);
     return result;
   }
 
-  /** Runs, in the background, the prompts that an earlier host accepted and never delivered. */
+  /**
+   * Runs, in the background, the prompts that an earlier host accepted and never delivered. Those of a session that is asked
+   * for before its turn run then, ahead of what its callers prompt.
+   */
   resumePrompts(): void {
-    const prompts = this.#undelivered;
-    this.#undelivered = [];
-    this.#recovering = runUndelivered(prompts, this.#recoveryParts());
+    this.#recovering = runUndelivered(this.#undelivered, this.#recoveryParts());
   }
 
   /**
@@ -177,9 +196,10 @@ export class SessionPool {
    * process is connected or a turn is under way; it waits on this session's own affairs only. A busy, healthy session is
    * returned at once: queueing, or refusing, is `prompt`'s.
    *
-   * Rejects with `pool_disabled`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
-   * `agent_unavailable`, `session_limit_reached`, `storage_failed`, or the signal's reason; where a folder was named also
-   * with `workspace_not_allowed`, `workspace_unavailable`, and `unsupported_field` when the session works elsewhere.
+   * Rejects with `pool_disabled`, `invalid_request`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
+   * `agent_unavailable`, `session_limit_reached`, `storage_failed`, `session_ended` when the session is deleted meanwhile, or
+   * the signal's reason; where a folder was named also with `workspace_not_allowed`, `workspace_unavailable`, and
+   * `unsupported_field` when the session works elsewhere.
    */
   async getSessionClient(sessionId: string, request: SessionRequest = {}): Promise<SessionClient> {
     const { telemetry, options } = this.#parts;
@@ -235,8 +255,7 @@ export class SessionPool {
   }
 
   async getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined> {
-    const row =
-      this.#residents.get(tenant, name)?.row ?? (await this.#parts.store.findSession(tenant, name));
+    const row = await this.#findRow(tenant, name);
     return row && this.#info(row);
   }
 
@@ -253,7 +272,10 @@ export class SessionPool {
     return this.#parts.store.readEvents(row.id, query.after, query.limit);
   }
 
-  /** Records after a number, then what happens. The session needs no process for it. `session_not_found`. */
+  /**
+   * Records after a number, then what happens. The session needs no process for it; with `warmOnRead` it gets one, in the
+   * background, where a slot is free. `session_not_found`.
+   */
   async followEvents(
     tenant: string,
     name: string,
@@ -262,6 +284,7 @@ export class SessionPool {
     if (this.#refusal !== undefined) throw this.#refusal;
     const client = await this.#residents.find(tenant, name, query.signal);
     if (client === undefined) throw notFound(name);
+    if (this.#parts.options.warmOnRead) client.warmIfFree();
     return client.read(query);
   }
 
@@ -292,28 +315,19 @@ export class SessionPool {
    * none.
    */
   async deleteSession(tenant: string, name: string): Promise<boolean> {
-    if (this.#broken.size > 0) {
-      const row = await this.#parts.store.findSession(tenant, name);
-      if (row !== undefined) this.#broken.forget(row.id);
-    }
+    const known = await this.#findRow(tenant, name);
+    if (known === undefined) return false;
+    const { id } = known;
     for (;;) {
-      const client = await this.#residents.find(tenant, name);
-      if (client === undefined) return false;
-      let deleted = false;
-      await this.#residents.depart(client, async () => {
-        await client.end(
-          new RoundhouseError('session_ended', `Session ${name} was deleted; use a new id.`),
-        );
-        const noteDeleted =
-          client.row.kind === 'named' ? await this.#quota.deleting(tenant) : undefined;
-        await this.#parts.store.deleteSession(client.id);
-        noteDeleted?.();
-        if (client.row.ownsWorkspace) await this.#parts.host.removeWorkspace(client.row.workspace);
-        deleted = true;
-      });
-      if (deleted) return true;
-      // It was leaving memory already: with its data, or another call has deleted it, and what has that name now is new.
-      if ((await this.#parts.store.getSession(client.id)) === undefined) return false;
+      const client = this.#residents.get(tenant, name);
+      // Another call has deleted it, and what has that name now is new.
+      if (client !== undefined && client.id !== id) return false;
+      const deleted =
+        client === undefined
+          ? await this.#residents.whileAbsent(tenant, name, (row) => this.#erase(row, id))
+          : await this.#endForGood(client);
+      // It has come into memory, or was leaving it, meanwhile.
+      if (deleted !== undefined) return deleted;
     }
   }
 
@@ -431,16 +445,20 @@ export class SessionPool {
    * is being made ready is asked for again.
    */
   async #giveOut(tenant: string, name: string, request: SessionRequest): Promise<SessionClient> {
+    const limits = checkedLimits(request.limits);
     const workspace =
       request.workspace === undefined
         ? undefined
         : await this.#workspaces.find(tenant, request.workspace);
     for (;;) {
       const resident = this.#residents.get(tenant, name);
-      const client = resident ?? (await this.#admit(tenant, name, request, workspace));
+      const client = resident ?? (await this.#admit(tenant, name, request, { limits, workspace }));
+      // It may have left already by the time that this caller is told of it.
+      if (resident === undefined && this.#residents.get(tenant, name) !== client) continue;
+      const isNew = this.#newcomers.enter(client);
       try {
         refuseOtherWorkspace(client, workspace);
-        const changed = client.setOptions(request.agent);
+        const changed = client.change(request.agent, limits);
         if (changed !== undefined) await changed;
         client.priority = request.priority ?? 0;
         if (resident !== undefined) {
@@ -449,10 +467,16 @@ export class SessionPool {
         }
         const connected = this.#handover.connect(client, request.signal);
         if (connected !== undefined) await connected;
+        if (isNew) this.#newcomers.accept(client);
         return client;
       } catch (error) {
         const left = this.#residents.get(tenant, name) !== client;
         if (!left || asRoundhouseError(error).code !== 'session_moved') throw error;
+      } finally {
+        if (isNew) {
+          this.#newcomers.leave(client);
+          this.#withdrawIfNobodys(client);
+        }
       }
     }
   }
@@ -462,12 +486,12 @@ export class SessionPool {
     tenant: string,
     name: string,
     request: SessionRequest,
-    workspace: string | undefined,
+    { limits = {}, workspace }: Checked,
   ): Promise<SessionClient> {
     this.#parts.telemetry.log.debug?.('session_pool_creating_new_session', { sessionId: name });
     const { kind = 'named', agent = {}, history = [] } = request;
     return this.#residents.findOrCreate(
-      { tenant, name, kind, options: agent, history, workspace },
+      { tenant, name, kind, options: agent, limits, history, workspace },
       request.signal,
     );
   }
@@ -479,9 +503,19 @@ export class SessionPool {
     return true;
   }
 
+  /** A new session whose callers have all been refused, or have left, leaves memory and the store. */
+  #withdrawIfNobodys(client: SessionClient): boolean {
+    if (!this.#newcomers.isNobodys(client)) return false;
+    void this.#forget(client);
+    return true;
+  }
+
   /** Nothing has come free by it. */
   #onArrival(client: SessionClient): void {
     this.#processes.note(client, false);
+    // Whoever claims a known session raises the epoch.
+    if (client.row.epoch === 1) this.#newcomers.add(client);
+    this.#undelivered.takeUp(client);
     this.#lookAfterGrace(client);
   }
 
@@ -489,7 +523,7 @@ export class SessionPool {
   #onChange(client: SessionClient): void {
     const leaving = !this.#residents.has(client);
     this.#processes.note(client, leaving);
-    if (leaving || client.busy) return;
+    if (leaving || this.#withdrawIfNobodys(client) || client.busy) return;
     if (client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
     this.#processes.poke();
@@ -508,14 +542,49 @@ export class SessionPool {
       'session_moved',
       `Session ${client.name} left memory; ask for it again.`,
     );
-    return this.#residents.depart(client, () => client.end(reason ?? moved));
+    const why = reason ?? moved;
+    return this.#residents.depart(client, () =>
+      this.#newcomers.has(client) ? this.#newcomers.withdraw(client, why) : client.end(why),
+    );
+  }
+
+  /** Undefined when it was leaving memory already. */
+  async #endForGood(client: SessionClient): Promise<true | undefined> {
+    let deleted: true | undefined;
+    await this.#residents.depart(client, async () => {
+      await client.end(
+        new RoundhouseError('session_ended', `Session ${client.name} was deleted; use a new id.`),
+      );
+      await this.#erase(client.row, client.id);
+      deleted = true;
+    });
+    return deleted;
+  }
+
+  /** Removes what there is of a session without a process. False when it is not the one that was meant. */
+  async #erase(row: SessionRow, id: string): Promise<boolean> {
+    if (row.id !== id) return false;
+    await this.#removeData(row);
+    this.#broken.forget(id);
+    if (row.ownsWorkspace) await this.#parts.host.removeWorkspace(row.workspace);
+    return true;
+  }
+
+  /** Removes a session from the store, and from what its key has. */
+  async #removeData({ id, tenant, kind }: SessionRow): Promise<void> {
+    const noteDeleted = kind === 'named' ? await this.#quota.deleting(tenant) : undefined;
+    await this.#parts.store.deleteSession(id);
+    noteDeleted?.();
   }
 
   async #knownRow(tenant: string, name: string): Promise<SessionRow> {
-    const row =
-      this.#residents.get(tenant, name)?.row ?? (await this.#parts.store.findSession(tenant, name));
+    const row = await this.#findRow(tenant, name);
     if (row === undefined) throw notFound(name);
     return row;
+  }
+
+  async #findRow(tenant: string, name: string): Promise<SessionRow | undefined> {
+    return this.#residents.get(tenant, name)?.row ?? this.#parts.store.findSession(tenant, name);
   }
 
   #info(row: SessionRow): SessionInfo {

@@ -75,6 +75,20 @@ test('one that could not be made gives its part back', async () => {
   expect(await codeOf(get(fixture, 'c'))).toBe('given');
 });
 
+test('one that is withdrawn, because its caller left before it was ready, gives its part back', async () => {
+  const fixture = makePool({ ...LIMITS, driver: { startMs: 1_000 } });
+  const abort = new AbortController();
+  const { signal } = abort;
+  const left = fixture.pool.getSessionClient('a', { tenant: 'small', signal });
+  await pass(500);
+  abort.abort(new Error('left'));
+  await expect(left).rejects.toThrow('left');
+  await pass(5_000);
+  const codes = ['b', 'c', 'd'].map((name) => codeOf(get(fixture, name)));
+  await pass(5_000);
+  expect(await Promise.all(codes)).toEqual(['given', 'given', 'session_limit_reached']);
+});
+
 test('a count that the store could not give is asked for again', async () => {
   const fixture = makePool(LIMITS);
   const failure = new RoundhouseError('storage_failed', 'no disk');

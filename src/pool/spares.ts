@@ -46,6 +46,8 @@ export interface SparesParts {
   readonly bind: (spare: Spare, workspace: string) => Promise<void>;
   /** Ends one that nobody took, with its folders. */
   readonly discard: (spare: Spare) => Promise<void>;
+  /** One more is ready: somebody may wait for its slot. */
+  readonly onReady: () => void;
   /** What the agent is now. */
   readonly generation: () => Promise<string>;
   /** Whether the machine has memory for one more. */
@@ -104,7 +106,7 @@ export class Spares {
   async take(options: AgentOptions, workspace?: string): Promise<Spare | undefined> {
     const folder = workspace === undefined ? 'own' : 'named';
     if (this.#closed || this.#parts.settings.max === 0) return this.#miss(folder, 'off');
-    const key = `${folder}:${fingerprint(options)}`;
+    const key = keyOf(options, folder);
     const known = this.#kinds.get(key);
     const kind = known ?? newKind(options, folder);
     // The last one asked for stands last, so the first is the one to forget.
@@ -126,6 +128,20 @@ export class Spares {
       return this.#miss(folder, 'refused');
     this.#count({ outcome: 'hit', reason: '', folder });
     return spare;
+  }
+
+  /** Whether one more of these options, with a folder of its own, would be kept: they are asked for, and there is room in the stock. */
+  wants(options: AgentOptions): boolean {
+    if (this.#closed || this.ready + this.starting >= this.#parts.settings.max) return false;
+    return this.#kinds.has(keyOf(options, 'own'));
+  }
+
+  /** Takes on one, with a folder of its own, that was not started here. False when it is not wanted, and stays the caller's. */
+  offer(options: AgentOptions, spare: Spare): boolean {
+    const kind = this.#kinds.get(keyOf(options, 'own'));
+    if (kind === undefined || !this.wants(options) || !spare.connection.process.alive) return false;
+    this.#keep(kind, spare);
+    return true;
   }
 
   /** Something has changed that may allow, or need, another spare. */
@@ -259,19 +275,24 @@ export class Spares {
     kind.failures = 0;
     kind.startSeconds = kind.startSeconds * 0.7 + seconds * 0.3;
     if (this.#closed || !this.#isKept(kind)) return this.#discard(spare, 'closed');
-    kind.ready.push(spare);
     this.#parts.telemetry.log.debug?.('spare_ready', {
       id: spare.sessionId,
       folder: kind.folder,
       seconds,
     });
+    this.#keep(kind, spare);
+    return undefined;
+  }
+
+  #keep(kind: Kind, spare: Spare): void {
+    kind.ready.push(spare);
     void spare.connection.process.exited.then(() => {
       const place = kind.ready.indexOf(spare);
       if (place < 0) return;
       kind.ready.splice(place, 1);
       void this.#discard(spare, 'died');
     });
-    return undefined;
+    this.#parts.onReady();
   }
 
   #failed(kind: Kind, error: unknown): void {
@@ -333,6 +354,10 @@ export class Spares {
     this.#looking?.cancel();
     this.#looking = undefined;
   }
+}
+
+function keyOf(options: AgentOptions, folder: SpareFolder): string {
+  return `${folder}:${fingerprint(options)}`;
 }
 
 function folderOf({ workspace }: Spare): SpareFolder {

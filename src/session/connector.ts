@@ -8,6 +8,8 @@ export interface Connection {
   readonly process: AgentProcess;
   /** The process's own folder. */
   readonly processFolder: string;
+  /** What the agent was when the process began a new conversation; undefined when it took up an old one. */
+  readonly generation?: string;
 }
 
 export interface ConnectRequest {
@@ -17,6 +19,13 @@ export interface ConnectRequest {
   readonly priority: number;
   /** Milliseconds that the start may take, all attempts together, once there is a slot. */
   readonly startMs: number;
+  /**
+   * Aborted when nobody needs the process any more, which may be needed again before it has come to its end. The wait for a
+   * slot is given up then, and a start by resume; one that begins a conversation may go on, for its process can serve another.
+   */
+  readonly unneeded: AbortSignal;
+  /** Start only if there is a slot, and room to start, that nobody waits for; else `pool_at_capacity` at once. */
+  readonly onlyIfFree: boolean;
   /** Called when what a stale transcript lacked has been imported, before the start. */
   readonly transcriptRescued: () => Promise<void>;
 }

@@ -32,6 +32,7 @@ async function makeJournal() {
     name: 'a',
     agentSessionId: 'id',
     options: {},
+    limits: {},
     workspace: '/w',
     ownsWorkspace: true,
     kind: 'named',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RoundhouseError } from '../errors.ts';
 
 /**
  * Limits of a turn, one per phase, in milliseconds. Each clock starts when its phase begins; the first message's starts
@@ -95,13 +96,43 @@ export type TurnLimits = z.output<typeof turnLimitsSchema>;
 
 export const DEFAULT_TURN_LIMITS: TurnLimits = turnLimitsSchema.parse({});
 
-/** Limits of one turn that a caller sets, within the same bounds; what is left out stays the session's. */
+/** Limits that a caller sets, of a session or of one turn, within the same bounds; what is left out is inherited. */
 export const turnLimitOverridesSchema = z.strictObject(
   Object.fromEntries(
-    // Without its default: one that was not asked for must not overwrite the session's.
+    // Without its default: one that was not asked for must not overwrite what is inherited.
     Object.entries(turnLimitsSchema.shape).map(([name, limit]) => [
       name,
       limit.unwrap().optional(),
     ]),
   ),
 ) as z.ZodType<Partial<TurnLimits>>;
+
+/**
+ * Limits as a caller gave them, without those that it left undefined; undefined when it gave none. `invalid_request` for an
+ * unknown name or out of bounds.
+ */
+export function checkedLimits(
+  limits: Partial<TurnLimits> | undefined,
+): Partial<TurnLimits> | undefined {
+  if (limits === undefined) return undefined;
+  const given = Object.fromEntries(
+    Object.entries(limits).filter(([, value]) => value !== undefined),
+  );
+  const result = turnLimitOverridesSchema.safeParse(given);
+  if (result.success) return result.data;
+  const mistakes = result.error.issues.map(({ path, message }) =>
+    [...path.map(String), message].join(': '),
+  );
+  throw new RoundhouseError('invalid_request', `limits: ${mistakes.join('; ')}`);
+}
+
+/** Limits with the later ones laid over the earlier. Where nothing changes, the result is `base` itself. */
+export function mergeLimits(
+  base: Partial<TurnLimits>,
+  later: Partial<TurnLimits> = {},
+): Partial<TurnLimits> {
+  for (const name of Object.keys(later)) {
+    if (Reflect.get(base, name) !== Reflect.get(later, name)) return { ...base, ...later };
+  }
+  return base;
+}

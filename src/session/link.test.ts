@@ -17,7 +17,7 @@ const START_MS = 1_000;
 const EXIT_MS = 500;
 
 interface LinkFixtureOptions {
-  readonly connect?: () => void;
+  readonly connect?: (request: ConnectRequest) => void;
   readonly parts?: Partial<LinkParts>;
 }
 
@@ -27,16 +27,16 @@ function makeLink(options: LinkFixtureOptions = {}) {
   const reasons: string[] = [];
   /** More than one process that is not gone, at any time. */
   let most = 0;
-  const connect = async (_request: ConnectRequest, signal: AbortSignal): Promise<Connection> => {
+  const connect = async (request: ConnectRequest, signal: AbortSignal): Promise<Connection> => {
     starts.push(performance.now());
     try {
-      await sleep(START_MS, signal);
+      await sleep(START_MS, AbortSignal.any([signal, request.unneeded]));
     } catch (error) {
       // A process that was on its way has to go first.
       await sleep(EXIT_MS);
       throw error;
     }
-    options.connect?.();
+    options.connect?.(request);
     const process = scripted();
     processes.push(process);
     most = Math.max(most, processes.filter(({ gone }) => !gone).length);
@@ -74,7 +74,7 @@ function scripted(): ScriptedProcess {
   return new ScriptedProcess({ spec, script: echoScript, earlier: [], exitMs: EXIT_MS });
 }
 
-function requestOf(): ConnectRequest {
+function requestOf(): Omit<ConnectRequest, 'unneeded' | 'onlyIfFree'> {
   return {
     row: {
       id: 'sesn_1',
@@ -82,6 +82,7 @@ function requestOf(): ConnectRequest {
       name: 'a',
       agentSessionId: 'id',
       options: {},
+      limits: {},
       workspace: '/w',
       ownsWorkspace: true,
       kind: 'named',
@@ -243,6 +244,20 @@ test('a full pool is no fault of the session: the next caller tries at once', as
   expect(await stateOf(again)).toBe('done');
 });
 
+test('who needs a process joins a start that waits for no slot, and waits for one where that finds none', async () => {
+  const { link, starts } = makeLink({
+    connect: ({ onlyIfFree }) => {
+      if (onlyIfFree) throw new RoundhouseError('pool_at_capacity', 'none is free');
+    },
+  });
+  link.attachIfFree();
+  link.attachIfFree();
+  const needed = link.ensureAttached();
+  await pass(START_MS * 2);
+  expect(await stateOf(needed)).toBe('done');
+  expect(starts).toHaveLength(2);
+});
+
 test.each(['disconnected', 'connecting', 'attached', 'closing', 'error'] as const)(
   'an end leaves no process and nothing to attach, from %s',
   async (from) => {
@@ -265,6 +280,20 @@ test.each(['disconnected', 'connecting', 'attached', 'closing', 'error'] as cons
     expect(await stateOf(link.ensureAttached())).toBe('session_ended');
   },
 );
+
+test('the end of a process that was surrendered is not the affair of its link', async () => {
+  const transcriptStale = vi.fn<() => void>();
+  const { link, reasons } = makeLink({ parts: { transcriptStale } });
+  const process = scripted();
+  const prepared = { clientId: process.clientId, process, processFolder: '/p', generation: '1' };
+  link.adopt(prepared, {});
+  expect(link.surrender('withdrawn')?.connection).toBe(prepared);
+  process.die('SIGKILL', { transcriptStale: true });
+  await pass(EXIT_MS);
+  expect(process.gone).toBe(true);
+  expect(transcriptStale).not.toHaveBeenCalled();
+  expect(reasons).toEqual(['connected', 'withdrawn']);
+});
 
 test('a process that is dying at rest is not taken for one that can be used', async () => {
   const { link, processes } = makeLink();

@@ -29,10 +29,12 @@ export interface Attachment {
 
 interface ConnectOperation {
   readonly abort: AbortController;
+  /** Aborted when nobody needs it any more; whoever comes before it has come to its end starts a new one if it fails. */
+  readonly unneeded: AbortController;
+  /** It does not wait for a slot; whoever needs the process starts one that does, if it fails. */
+  readonly onlyIfFree: boolean;
   readonly done: Promise<void>;
   waiters: number;
-  /** Set when nobody needed it any more; whoever comes before it has come to its end starts a new one. */
-  givenUp: boolean;
 }
 
 type LinkState =
@@ -52,7 +54,7 @@ export interface LinkParts {
   readonly sessionName: string;
   readonly connector: Connector;
   /** What a process would be started with now. */
-  readonly request: () => ConnectRequest;
+  readonly request: () => Omit<ConnectRequest, 'unneeded' | 'onlyIfFree'>;
   /** Whether a prompt needs a process; a connect that nobody needs is given up. */
   readonly needed: () => boolean;
   /** Called after every change of {@link SessionLink.status}. */
@@ -128,9 +130,27 @@ export class SessionLink {
     }
   }
 
+  /** Begins to attach a process where there is none, if that makes nobody wait. Its failure is nobody's. */
+  attachIfFree(): void {
+    if (this.#state.name === 'disconnected') this.#startConnect(0, true);
+  }
+
   /** Takes on a process that was prepared ahead of its session. Only a link that never had one may. */
   adopt(connection: Connection, options: AgentOptions): void {
     this.#attach(connection, options);
+  }
+
+  /**
+   * Ends the link and hands over its process, if that has begun a conversation of which nothing is there yet; it can serve
+   * another session. Undefined, and nothing happens, where there is no such process.
+   */
+  surrender(reason: string): Attachment | undefined {
+    const { attachment } = this;
+    if (attachment === undefined || attachment.turns > 0) return undefined;
+    const { process, generation } = attachment.connection;
+    if (!process.alive || generation === undefined) return undefined;
+    this.#to({ name: 'ended' }, reason);
+    return attachment;
   }
 
   /** Closes the attached process in good order. Resolves when it is gone; at once when there is none. */
@@ -156,8 +176,7 @@ export class SessionLink {
       this.#parts.needed()
     )
       return;
-    this.#state.operation.givenUp = true;
-    this.#state.operation.abort.abort(
+    this.#state.operation.unneeded.abort(
       new RoundhouseError('turn_cancelled', 'Nobody waits for the session any more.'),
     );
   }
@@ -188,21 +207,25 @@ export class SessionLink {
     }
   }
 
-  #startConnect(attempts: number): void {
+  #startConnect(attempts: number, onlyIfFree = false): void {
     const abort = new AbortController();
-    const done = this.#connect(abort.signal, attempts);
+    const unneeded = new AbortController();
+    const ways = { unneeded: unneeded.signal, onlyIfFree };
+    const done = this.#connect(abort.signal, ways, attempts);
     done.catch(ignoreKeptInState);
-    this.#to(
-      { name: 'connecting', operation: { abort, done, waiters: 0, givenUp: false } },
-      'needed',
-    );
+    const operation = { abort, unneeded, onlyIfFree, done, waiters: 0 };
+    this.#to({ name: 'connecting', operation }, 'needed');
   }
 
-  async #connect(signal: AbortSignal, attempts: number): Promise<void> {
+  async #connect(
+    signal: AbortSignal,
+    ways: Pick<ConnectRequest, 'unneeded' | 'onlyIfFree'>,
+    attempts: number,
+  ): Promise<void> {
     // Nothing here may fail before the state is `connecting`.
     await Promise.resolve();
     try {
-      const request = this.#parts.request();
+      const request = { ...this.#parts.request(), ...ways };
       this.#attach(await this.#parts.connector.connect(request, signal), request.options);
     } catch (error) {
       const failure = asRoundhouseError(
@@ -228,6 +251,8 @@ export class SessionLink {
     };
     this.#to({ name: 'attached', attachment }, 'connected');
     void connection.process.exited.then((exit) => {
+      // It was surrendered; where the link has ended with its process, that was gone before.
+      if (this.#state.name === 'ended') return;
       // Before anything else that waits for the end: the next process must not start without it.
       if (exit.transcriptStale) this.#parts.transcriptStale(connection.processFolder);
       this.#onExit(attachment);
@@ -253,8 +278,9 @@ export class SessionLink {
     try {
       await unlessAborted(operation.done, signal);
     } catch (error) {
-      // Who joined an operation that was being given up did not give it up.
-      if (!operation.givenUp || signal?.aborted === true) throw error;
+      // Who joined an operation that was being given up did not give it up, and who needs a process waits for a slot.
+      const halfHearted = operation.onlyIfFree || operation.unneeded.signal.aborted;
+      if (!halfHearted || signal?.aborted === true) throw error;
     } finally {
       operation.waiters -= 1;
       this.giveUpUnneeded();

@@ -2,7 +2,7 @@ import { mergeOptions } from './agent-options.ts';
 import type { Connection, Connector } from './connector.ts';
 import { ContextUse, type ContextEstimate } from './context-use.ts';
 import { Journal } from './journal.ts';
-import type { TurnLimits } from './limits.ts';
+import { checkedLimits, mergeLimits, type TurnLimits } from './limits.ts';
 import { isStartedWith, SessionLink, type Attachment } from './link.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import {
@@ -37,6 +37,7 @@ export interface SessionClientParts {
   readonly lastNumber: number;
   readonly store: SessionStore;
   readonly connector: Connector;
+  /** Limits of its turns, where the session has none of its own. */
   readonly limits: TurnLimits;
   readonly maxQueuedTurns: number;
   /** Notes one more turn of the tenant, and gives back how to say that it has ended. Throws when there are too many. */
@@ -63,7 +64,7 @@ export interface PromptRequest {
   readonly whenUnread?: WhenUnread;
   /** Withdraws the prompt while it has not been delivered. Afterwards use the handle's `interrupt`. */
   readonly signal?: AbortSignal;
-  /** Limits of this turn; the rest is the session's. */
+  /** Limits of this turn, within the bounds of `pool.limits`; the rest is the session's. */
   readonly limits?: Partial<TurnLimits>;
 }
 
@@ -117,7 +118,7 @@ export class SessionClient {
       request: () => ({
         row: this.row,
         options: this.#queue[0]?.agentOptions ?? this.row.options,
-        startMs: parts.limits.startMs,
+        startMs: (this.#queue[0]?.limits ?? this.limits).startMs,
         priority: this.priority,
         transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
       }),
@@ -159,6 +160,11 @@ export class SessionClient {
   /** The present attachment; null without a process. */
   get clientId(): string | null {
     return this.#link.attachment?.clientId ?? null;
+  }
+
+  /** Limits of its turns: its own, and for the rest the host's. A turn may have its own on top. */
+  get limits(): TurnLimits {
+    return { ...this.#parts.limits, ...this.row.limits };
   }
 
   /** Whether a turn runs or waits. */
@@ -204,8 +210,9 @@ export class SessionClient {
    */
   async prompt(content: PromptContent, request: PromptRequest = {}): Promise<StreamHandle> {
     this.#refuseImpossible(content, request);
+    const limits = checkedLimits(request.limits);
     const turnOver = this.#parts.admitTurn?.();
-    const turn = this.#newTurn(content, request);
+    const turn = this.#newTurn(content, { ...request, limits });
     if (turnOver !== undefined) void turn.ended.then(turnOver);
     // From here on the session is busy: it can't be evicted, and later prompts stand behind this one.
     this.#queue.push(turn);
@@ -217,7 +224,7 @@ export class SessionClient {
       );
       return this.#admit(turn, record?.number ?? this.#journal.log.lastNumber, request);
     } catch (error) {
-      const failure = asRoundhouseError(error, 'storage_failed');
+      const failure = this.#whyNotWritten(error);
       this.#removeFromQueue(turn);
       turn.finish(endBy(failure));
       this.#advance();
@@ -329,12 +336,25 @@ export class SessionClient {
   }
 
   /**
-   * Lays options over the session's. The next prompt has them: the model on the same process, those that can't change live
-   * in a new process by resume. Undefined when nothing changes.
+   * Lays options and limits over the session's. The next prompt has them: the model and the limits on the same process,
+   * options that can't change live in a new process by resume. Undefined when nothing changes. Rejects with `storage_failed`,
+   * `session_moved`, or why the session ends.
    */
-  setOptions(later: AgentOptions | undefined): Promise<void> | undefined {
-    const options = mergeOptions(this.row.options, later);
-    return options === this.row.options ? undefined : this.#journal.patch({ options });
+  change(
+    agent: AgentOptions | undefined,
+    limits: Partial<TurnLimits> | undefined,
+  ): Promise<void> | undefined {
+    const { row } = this;
+    const options = mergeOptions(row.options, agent);
+    const limited = mergeLimits(row.limits, limits);
+    if (options === row.options && limited === row.limits) return undefined;
+    const patch = {
+      ...(options !== row.options && { options }),
+      ...(limited !== row.limits && { limits: limited }),
+    };
+    return this.#journal.patch(patch).catch((error: unknown) => {
+      throw this.#whyNotWritten(error);
+    });
   }
 
   /** The session is given out again on the same attachment, or after a recovery. */
@@ -403,9 +423,19 @@ export class SessionClient {
     }
   }
 
+  /** Brings a process back in the background, if that makes nobody wait. Never rejects. */
+  warmIfFree(): void {
+    if (this.#refusal === undefined) this.#link.attachIfFree();
+  }
+
   /** Takes the process while no turn runs; the session stays, and prompts that wait get another. Resolves when it is gone. */
   async disconnect(reason: string): Promise<void> {
     if (this.#runningTurn === undefined) await this.#link.release(reason);
+  }
+
+  /** Hands over a process that has run nothing yet, and ends the hold on it. See {@link SessionLink.surrender}. */
+  surrender(): Attachment | undefined {
+    return this.busy || this.optionsChanged ? undefined : this.#link.surrender('withdrawn');
   }
 
   /** Writes what the store would not take before, the end of a turn say, if it takes it now. Never rejects. */
@@ -463,16 +493,22 @@ export class SessionClient {
     }
   }
 
+  /** The store does not know a session that was deleted meanwhile; why it ended says more than that. */
+  #whyNotWritten(error: unknown): RoundhouseError {
+    const failure = asRoundhouseError(error, 'storage_failed');
+    return failure.code === 'session_not_found' ? (this.#refusal ?? failure) : failure;
+  }
+
   #newTurn(
     content: PromptContent,
-    request: PromptRequest,
+    request: { readonly model?: string; readonly limits?: Partial<TurnLimits> | undefined },
     recovered?: { turnId: string; number: number },
   ): Turn {
     return new Turn({
       content,
       model: request.model,
       agentOptions: this.row.options,
-      limits: { ...this.#parts.limits, ...request.limits },
+      limits: { ...this.limits, ...request.limits },
       telemetry: this.#parts.telemetry,
       onLimit: (turn, phase) => this.#onLimit(turn, phase),
       ...(recovered !== undefined && { recovered }),

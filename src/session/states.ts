@@ -36,6 +36,7 @@ export const TRANSITIONS: Readonly<Record<SessionStatus, readonly Transition[]>>
       when: 'the process is taken: eviction, idleness, time to live, recycling, memory pressure, other options, deletion, shutdown',
     },
     { to: 'error', when: 'the process ended by itself' },
+    { to: 'ended', when: 'the session is withdrawn, and its process may serve another' },
   ],
   active: [
     { to: 'idle', when: 'the turn has ended and the process is usable' },

@@ -20,6 +20,7 @@ async function makeStream(whenUnread: WhenUnread) {
     name: 'a',
     agentSessionId: 'id',
     options: {},
+    limits: {},
     workspace: '/w',
     ownsWorkspace: true,
     kind: 'named',

@@ -18,6 +18,7 @@ export function aSession(over: Partial<NewSession> = {}): NewSession {
     name: `name-${token}`,
     agentSessionId: randomUUID(),
     options: { model: 'claude-test', systemPrompt: { mode: 'append', text: 'Be brief.' } },
+    limits: { silenceMs: 90_000 },
     workspace: '/var/lib/roundhouse/workspaces/w1',
     ownsWorkspace: true,
     kind: 'named',

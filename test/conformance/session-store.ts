@@ -465,6 +465,7 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
         const usage = { ...NO_USAGE, inputTokens: 12, costUsd: 0.125 };
         await store.append(row.id, 1, someRecords(row.id, 1, 1), {
           options: { tools: [] },
+          limits: { turnMs: 5_000 },
           staleTranscriptFolder: '/data/p1',
           usage,
           turnCount: 1,
@@ -474,6 +475,7 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
         expect(changed).toEqual({
           ...row,
           options: { tools: [] },
+          limits: { turnMs: 5_000 },
           staleTranscriptFolder: '/data/p1',
           usage,
           turnCount: 1,
@@ -687,7 +689,7 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
         const row = await create({ name: 'demo' });
         const key = { agentSessionId: row.agentSessionId, subpath: 'sub' };
         const records = [aPrompt(row.id, 1, 'turn_1'), aDelivery(row.id, 2, 'turn_1')];
-        await store.append(row.id, 1, records, { turnCount: 1 });
+        await store.append(row.id, 1, records, { turnCount: 1, limits: { startMs: 5_000 } });
         await store.transcripts.append(key, [{ type: 'user', uuid: 'a' }]);
         await store.claimSession(row.id, 'host-2');
         const before = await store.getSession(row.id);

@@ -73,6 +73,7 @@ const patch: fc.Arbitrary<SessionPatch> = fc.record(
       costUsd,
     })),
     options: fc.record({ model: fc.string({ unit: 'binary' }) }),
+    limits: fc.record({ startMs: fc.nat(), turnMs: fc.nat() }, { requiredKeys: [] }),
   },
   { requiredKeys: [] },
 );

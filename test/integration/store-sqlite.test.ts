@@ -296,7 +296,24 @@ describe('migrations', () => {
     expect(applied()).toEqual(Object.keys(MIGRATIONS));
   });
 
-  it('bring a database with events along, and count what is there', async () => {
+  it.each(Object.keys(MIGRATIONS).slice(0, -1))(
+    'bring a database along that was last opened by a version that ended with %s',
+    async (last) => {
+      const names = Object.keys(MIGRATIONS);
+      const until = names.slice(0, names.indexOf(last) + 1);
+      const db = new Kysely<Database>({
+        dialect: new NodeSqliteDialect(new DatabaseSync(path)),
+      });
+      const earlier = Object.entries(MIGRATIONS).filter(([name]) => until.includes(name));
+      await migrate(db, path, Object.fromEntries(earlier));
+      await db.destroy();
+      expect(applied()).toEqual(until);
+      await withStore((store) => store.createSession(aSession()));
+      expect(applied()).toEqual(names);
+    },
+  );
+
+  it('bring a database with events along, count what is there, and give its sessions no limits', async () => {
     const { '0001_sessions': first } = MIGRATIONS;
     if (first === undefined) throw new Error('The first migration is gone.');
     const database = new DatabaseSync(path);
@@ -312,6 +329,7 @@ describe('migrations', () => {
       insert.run(index + 1, turnId, body);
     await db.destroy();
     await withStore(async (store) => {
+      expect((await store.getSession('sesn_1'))?.limits).toEqual({});
       const bytes = Buffer.byteLength(body) + 2;
       expect(await store.trimEvents('sesn_1', { maxBytes: 4 * bytes }, 10)).toMatchObject({
         removed: 0,

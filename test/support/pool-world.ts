@@ -8,6 +8,7 @@ import { echoScript, type Script, type ScriptStep } from '../../src/agent/script
 import { asRoundhouseError, type ErrorCode } from '../../src/errors.ts';
 import type { LogItem } from '../../src/events/preview.ts';
 import { turnEndOf } from '../../src/events/record.ts';
+import type { SpareSettings } from '../../src/pool/spares.ts';
 import { MemorySessionStore } from '../../src/store/memory/memory-session-store.ts';
 
 export interface WorldSettings {
@@ -16,6 +17,7 @@ export interface WorldSettings {
   readonly maxTurnsPerProcess?: number;
   readonly maxDeaths?: number;
   readonly deathsPeriodMs?: number;
+  readonly spares?: SpareSettings & { readonly reserveBytes: number };
 }
 
 /** What a prompt makes the agent do, after it has said which conversation it is in. */

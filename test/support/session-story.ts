@@ -6,6 +6,7 @@ interface Promised {
 }
 
 interface TurnStory {
+  readonly number: number;
   readonly text: string;
   delivered: boolean;
   ends: number;
@@ -23,6 +24,7 @@ export function storyOf(
   /** Prompts that are in the conversation for certain, and those that may be. */
   const answered = new Set<string>();
   const delivered = new Set<string>();
+  let lastDelivered = 0;
   for (const [index, record] of records.entries()) {
     if (record.number !== index + 1) problems.push(`${session}: ${record.number} at ${index + 1}`);
     const { body, detail, turnId } = record;
@@ -31,7 +33,7 @@ export function storyOf(
       const [block] = body.content;
       const text = block?.type === 'text' ? block.text : '';
       if (turns.has(turnId)) problems.push(`${session}: two prompts in one turn: ${text}`);
-      turns.set(turnId, { text, delivered: false, ends: 0 });
+      turns.set(turnId, { number: record.number, text, delivered: false, ends: 0 });
       continue;
     }
     const turn = turns.get(turnId);
@@ -43,7 +45,10 @@ export function storyOf(
       problems.push(`${session}: ${body.type} after the end of ${turn.text}`);
     if (detail.delivered === true) {
       if (turn.delivered) problems.push(`${session}: ${turn.text} was delivered twice`);
+      if (turn.number < lastDelivered)
+        problems.push(`${session}: ${turn.text} was delivered after a later prompt`);
       turn.delivered = true;
+      lastDelivered = turn.number;
       delivered.add(turn.text);
     }
     if (body.type === 'agent.message') {

@@ -186,6 +186,7 @@ function sessionInfo(name: string): SessionInfo {
     status: 'idle',
     clientId: 'clnt_1',
     model: null,
+    limits: {},
     turnCount: 1,
     usage: NO_USAGE,
     createdAt: '2026-11-22T10:00:00.000Z',

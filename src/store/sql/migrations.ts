@@ -97,7 +97,6 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         ), 0)`.execute(db);
     },
   },
-  // Not 0003: numbers between may have been given by the time that this one is released.
   '0013_catalog': {
     async up(db: Kysely<unknown>): Promise<void> {
       await db.schema
@@ -123,6 +122,14 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .addColumn('at', 'text', (column) => column.notNull())
         .addColumn('body', 'text', (column) => column.notNull())
         .addPrimaryKeyConstraint('catalog_versions_key', ['document_id', 'version'])
+        .execute();
+    },
+  },
+  '0014_session_limits': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('limits', 'text', (column) => column.notNull().defaultTo('{}'))
         .execute();
     },
   },

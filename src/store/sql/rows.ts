@@ -13,6 +13,7 @@ export function newSessionColumns(session: NewSession): SessionsTable {
     name: session.name,
     agent_session_id: session.agentSessionId,
     options: toJson(session.options),
+    limits: toJson(session.limits),
     workspace: session.workspace,
     owns_workspace: session.ownsWorkspace ? 1 : 0,
     kind: session.kind,
@@ -33,6 +34,7 @@ export function newSessionColumns(session: NewSession): SessionsTable {
 export function patchColumns(patch: SessionPatch): Partial<SessionsTable> {
   return {
     ...(patch.options !== undefined && { options: toJson(patch.options) }),
+    ...(patch.limits !== undefined && { limits: toJson(patch.limits) }),
     ...(patch.staleTranscriptFolder !== undefined && {
       stale_transcript_folder: patch.staleTranscriptFolder,
     }),
@@ -44,6 +46,7 @@ export function patchColumns(patch: SessionPatch): Partial<SessionsTable> {
 
 export function toSession(row: SessionsTable): SessionRow {
   const options: AgentOptions = JSON.parse(row.options);
+  const limits: SessionRow['limits'] = JSON.parse(row.limits);
   const usage: Usage = JSON.parse(row.usage);
   return {
     id: row.id,
@@ -51,6 +54,7 @@ export function toSession(row: SessionsTable): SessionRow {
     name: row.name,
     agentSessionId: row.agent_session_id,
     options,
+    limits,
     workspace: row.workspace,
     ownsWorkspace: row.owns_workspace === 1,
     kind: row.kind,

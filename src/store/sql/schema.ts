@@ -19,6 +19,8 @@ export interface SessionsTable {
   readonly agent_session_id: string;
   /** JSON. */
   readonly options: string;
+  /** JSON. */
+  readonly limits: string;
   readonly workspace: string;
   readonly owns_workspace: number;
   readonly kind: 'named' | 'one_shot';

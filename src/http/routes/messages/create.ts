@@ -96,13 +96,14 @@ async function startTurn({ pool, options }: AppDependencies, call: Call): Promis
     kind: oneShot ? 'one_shot' : 'named',
     ...(call.headers.workspace === undefined ? {} : { workspace: call.headers.workspace }),
     ...(message.history.length > 0 ? { history: message.history } : {}),
+    ...(call.headers.sessionLimits === undefined ? {} : { limits: call.headers.sessionLimits }),
     priority: call.headers.priority,
     signal: gone,
   });
   return client.prompt(message.prompt, {
     ...(message.model === undefined ? {} : { model: message.model }),
     onBusy: call.headers.onBusy,
-    ...(call.headers.limits === undefined ? {} : { limits: call.headers.limits }),
+    ...(call.headers.turnLimits === undefined ? {} : { limits: call.headers.turnLimits }),
     // A prompt on a named session stands once it was accepted; that of a one-shot call is its client's alone.
     ...(oneShot
       ? { whenUnread: { policy: 'interrupt', graceMs: options.oneShotGraceMs }, signal: gone }

@@ -26,14 +26,17 @@ export interface MessageHeaders {
   readonly agentEvents: AgentEventMode;
   readonly onBusy: (typeof ON_BUSY)[number];
   readonly priority: number;
-  readonly limits: Partial<TurnLimits> | undefined;
+  /** Of the session, from now on. */
+  readonly sessionLimits: Partial<TurnLimits> | undefined;
+  /** Of this turn only. */
+  readonly turnLimits: Partial<TurnLimits> | undefined;
   readonly ignored: readonly string[];
 }
 
 /**
  * Reads `x-session-id`, `x-agent-events` (default `hide`), `x-on-busy` (default `queue`), `x-priority` (default `normal`),
- * `x-turn-limits` (JSON, as `pool.limits` of the configuration) and `x-workspace` (a path, in UTF-8; the pool looks at it); throws
- * `invalid_request`.
+ * `x-session-limits` and `x-turn-limits` (JSON, as `pool.limits` of the configuration) and `x-workspace` (a path, in UTF-8; the
+ * pool looks at it); throws `invalid_request`.
  */
 export function messageHeaders(headers: IncomingHttpHeaders): MessageHeaders {
   return {
@@ -42,7 +45,8 @@ export function messageHeaders(headers: IncomingHttpHeaders): MessageHeaders {
     agentEvents: choice(headers, 'x-agent-events', AGENT_EVENT_MODES, 'hide'),
     onBusy: choice(headers, 'x-on-busy', ON_BUSY, 'queue'),
     priority: PRIORITIES[choice(headers, 'x-priority', PRIORITY_NAMES, 'normal')],
-    limits: turnLimits(single(headers, 'x-turn-limits')),
+    sessionLimits: limitsIn(headers, 'x-session-limits'),
+    turnLimits: limitsIn(headers, 'x-turn-limits'),
     ignored: IGNORED_HEADERS.filter((name) => headers[name] !== undefined),
   };
 }
@@ -58,14 +62,15 @@ function workspace(header: string | undefined): string | undefined {
   );
 }
 
-function turnLimits(header: string | undefined): Partial<TurnLimits> | undefined {
+function limitsIn(headers: IncomingHttpHeaders, name: string): Partial<TurnLimits> | undefined {
+  const header = single(headers, name);
   if (header === undefined) return undefined;
   const value = parsedJson(header);
   const result = turnLimitOverridesSchema.safeParse(value);
   if (result.success) return result.data;
   throw new RoundhouseError(
     'invalid_request',
-    `x-turn-limits: expected a JSON object such as {"silenceMs":120000}; ${describeIssues(result.error, value)}`,
+    `${name}: expected a JSON object such as {"silenceMs":120000}; ${describeIssues(result.error, value)}`,
   );
 }
 
