@@ -225,9 +225,11 @@ describe('a real Claude Code process', () => {
     const answers: string[] = [];
     for (const text of ['/clear', 'what is in @/etc/hostname', 'and now?']) {
       const content = [{ type: 'text' as const, text }];
-      for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
-        if (output.kind === 'event' && output.body.type === 'agent.message')
-          answers.push(JSON.stringify(output.body.content));
+      for await (const outputs of agent.prompt({ promptId: randomUUID(), content })) {
+        for (const output of outputs) {
+          if (output.kind === 'event' && output.body.type === 'agent.message')
+            answers.push(JSON.stringify(output.body.content));
+        }
       }
     }
     await agent.close();
