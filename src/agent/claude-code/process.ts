@@ -154,7 +154,7 @@ export class ClaudeCodeProcess implements AgentProcess {
     }
   }
 
-  prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput> {
+  prompt(prompt: AgentPrompt): AsyncIterable<readonly AgentOutput[]> {
     if (this.#state.at === 'unbound' || this.#state.at === 'binding') {
       throw new RoundhouseError('internal', 'The agent process has no workspace yet; bind it.');
     }
