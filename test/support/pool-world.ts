@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 import { CrashableStore } from './crashable-store.ts';
-import { pass, settle } from './fake-clock.ts';
+import { pass, settle, startFakeClock } from './fake-clock.ts';
 import { FakeHost } from './fake-host.ts';
 import { makePool, text, type PoolFixture } from './pool-fixture.ts';
 import { storyOf } from './session-story.ts';
@@ -193,7 +193,7 @@ export class World {
    */
   async crash(failingAppends = 0): Promise<void> {
     this.#port.crash();
-    vi.clearAllTimers();
+    startFakeClock();
     await this.#nextLife(failingAppends);
   }
 
