@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { once } from 'node:events';
 import { z } from 'zod';
 
-import { deltas, planSchema } from './plan.ts';
+import { bursts, planSchema } from './plan.ts';
 
 /** How events are put on the wire: each in a write of its own, or all of a tick in one. */
 export type WriteMode = 'each' | 'tick';
@@ -14,7 +14,7 @@ const bodySchema = z.object({ messages: z.tuple([z.object({ content: z.string() 
  * It honours back-pressure, as ours does.
  */
 export function createBareServer(mode: WriteMode): Server {
-  return createServer((request, response) => {
+  return createServer({ keepAliveTimeout: 72_000 }, (request, response) => {
     stream(mode, request, response).catch((error: unknown) => {
       console.error(error);
       response.destroy();
@@ -36,9 +36,11 @@ async function stream(
   });
   response.flushHeaders();
   const send = mode === 'each' ? writeEach(response) : writeTicks(response);
-  for await (const text of deltas(planSchema.parse(JSON.parse(content)))) {
-    const full = send(eventText(text));
-    if (full) await once(response, 'drain');
+  for await (const deltas of bursts(planSchema.parse(JSON.parse(content)))) {
+    for (const text of deltas) {
+      const full = send(eventText(text));
+      if (full) await once(response, 'drain');
+    }
   }
   // Behind the last write, which waits for the end of its tick.
   process.nextTick(() => response.end());

@@ -1,4 +1,4 @@
-import { deltas, planSchema } from './plan.ts';
+import { bursts, planSchema } from './plan.ts';
 import type {
   AgentDriver,
   AgentExit,
@@ -49,31 +49,39 @@ class DeltaProcess implements AgentProcess {
     return this.#alive;
   }
 
-  async *prompt({ promptId, content }: AgentPrompt): AsyncGenerator<AgentOutput, void, undefined> {
+  async *prompt({
+    promptId,
+    content,
+  }: AgentPrompt): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     const [block] = content;
     const plan = planSchema.parse(JSON.parse(block?.type === 'text' ? block.text : ''));
     const messageId = `msg_${promptId}`;
     const block0 = { messageId, index: 0 };
-    yield { kind: 'accepted' };
-    yield preview({ kind: 'message_start', messageId, model: 'bench', inputTokens: 1 });
-    yield preview({ kind: 'block_start', ...block0, block: { type: 'text' } });
-    for await (const text of deltas(plan)) yield preview({ kind: 'text_delta', ...block0, text });
-    yield preview({ kind: 'block_stop', ...block0 });
-    yield {
-      kind: 'event',
-      body: {
-        type: 'agent.message',
-        id: newEventId(),
-        processed_at: wallClockIso(),
-        content: [{ type: 'text', text: 'done' }],
+    yield [
+      { kind: 'accepted' },
+      preview({ kind: 'message_start', messageId, model: 'bench', inputTokens: 1 }),
+      preview({ kind: 'block_start', ...block0, block: { type: 'text' } }),
+    ];
+    for await (const deltas of bursts(plan))
+      yield deltas.map((text) => preview({ kind: 'text_delta', messageId, index: 0, text }));
+    yield [
+      preview({ kind: 'block_stop', ...block0 }),
+      {
+        kind: 'event',
+        body: {
+          type: 'agent.message',
+          id: newEventId(),
+          processed_at: wallClockIso(),
+          content: [{ type: 'text', text: 'done' }],
+        },
+        detail: { modelMessageId: messageId, blockIndex: 0, model: 'bench' },
       },
-      detail: { modelMessageId: messageId, blockIndex: 0, model: 'bench' },
-    };
-    yield {
-      kind: 'ended',
-      end: { reason: 'completed', usage: NO_USAGE, modelRequests: 1, stopReason: 'end_turn' },
-      processUsable: this.#alive,
-    };
+      {
+        kind: 'ended',
+        end: { reason: 'completed', usage: NO_USAGE, modelRequests: 1, stopReason: 'end_turn' },
+        processUsable: this.#alive,
+      },
+    ];
   }
 
   async interrupt(): Promise<void> {

@@ -11,6 +11,8 @@ export const planSchema = z.object({
   burst: z.int().min(1),
   /** From one burst to the next, in ms; 0: as fast as it goes. */
   periodMs: z.number().min(0),
+  /** From the prompt to the first burst of a paced stream, in ms: what a model thinks, and all streams are open by then. */
+  leadMs: z.number().min(0),
   /** Whether each delta carries the time at which it was made. */
   stamped: z.boolean(),
 });
@@ -20,13 +22,19 @@ export type Plan = z.output<typeof planSchema>;
 /** About as long as a token of English. */
 const PIECE = ' steam';
 
-/** The deltas of a stream, made the same way for every server, so that what differs is how they are sent. */
-export async function* deltas(plan: Plan): AsyncGenerator<string, void, undefined> {
+/**
+ * The deltas of a stream, burst by burst, made the same way for every server, so that what differs is how they are sent. A
+ * burst is handed over whole: an iteration step for each delta would be a good part of what the least server costs.
+ */
+export async function* bursts(plan: Plan): AsyncGenerator<readonly string[], void, undefined> {
   // Streams that start together must not tick together, or a tick would serve them all.
-  const startMs = monotonicMs() + Math.random() * plan.periodMs;
-  for (let made = 0; made < plan.count; made += 1) {
-    if (made % plan.burst === 0) await nextBurst(plan, startMs, made / plan.burst);
-    yield plan.stamped ? stamp() : PIECE;
+  const startMs = monotonicMs() + plan.leadMs + Math.random() * plan.periodMs;
+  for (let made = 0; made < plan.count; made += plan.burst) {
+    await nextBurst(plan, startMs, made / plan.burst);
+    const deltas: string[] = [];
+    const size = Math.min(plan.burst, plan.count - made);
+    for (let each = 0; each < size; each += 1) deltas.push(plan.stamped ? stamp() : PIECE);
+    yield deltas;
   }
 }
 

@@ -121,10 +121,11 @@ export interface AgentProcess {
   /** Whether a prompt can be written now. */
   readonly alive: boolean;
   /**
-   * Runs one turn. One at a time: a second call before the first has ended throws. The iterable always ends with `ended`,
-   * whatever happens to the process; leaving it early does not end the turn.
+   * Runs one turn. One at a time: a second call before the first has ended throws. Each element is what has come since the
+   * one before, in order and never empty, so that a burst of deltas costs one wait and not one each. The iterable always
+   * ends with `ended`, whatever happens to the process; leaving it early does not end the turn.
    */
-  prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput>;
+  prompt(prompt: AgentPrompt): AsyncIterable<readonly AgentOutput[]>;
   /**
    * Spends time now on making the first answer faster, for whoever prepares a process ahead of its prompt. Never rejects;
    * a prompt need not wait for it. Absent where there is nothing to gain.

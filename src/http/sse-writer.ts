@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { RoundhouseError } from '../errors.ts';
 import { after, every } from '../time/timers.ts';
 import type { Timer } from '../time/timers.ts';
@@ -25,6 +26,8 @@ export interface SseWriterOptions {
  */
 export class SseWriter {
   readonly #response: ServerResponse;
+  /** Where chunks go that are framed here; see {@link SseWriter.#write}. */
+  readonly #socket: Socket | undefined;
   readonly #options: SseWriterOptions;
   readonly #heartbeat: Timer;
   #collected = '';
@@ -42,7 +45,8 @@ export class SseWriter {
       'x-accel-buffering': 'no',
     });
     response.flushHeaders();
-    response.on('drain', this.#onDrain);
+    this.#socket = chunkedOn(response);
+    (this.#socket ?? response).on('drain', this.#onDrain);
     response.once('close', this.#onClose);
     this.#heartbeat = every(options.heartbeatMs, () => {
       if (!this.blocked) this.send(options.heartbeat);
@@ -94,11 +98,20 @@ export class SseWriter {
     if (this.#collected === '' || this.#closed) return;
     const text = this.#collected;
     this.#collected = '';
-    if (this.#response.write(text) || this.#blocked !== undefined) return;
+    if (this.#write(text) || this.#blocked !== undefined) return;
     const timer = after(this.#options.readerMaxLagMs, () => {
       this.#response.destroy(new RoundhouseError('reader_too_slow', 'The client took nothing.'));
     });
     this.#blocked = { timer, wake: [] };
+  }
+
+  /**
+   * A chunk of the body, as HTTP/1.1 frames it, in one piece. `ServerResponse.write` hands the socket four, which costs
+   * about twice as much (measured: 10 instead of 5 µs for 2 KB), and there is nothing else in a stream.
+   */
+  #write(text: string): boolean {
+    if (this.#socket === undefined) return this.#response.write(text);
+    return this.#socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
   }
 
   readonly #onDrain = (): void => {
@@ -111,9 +124,18 @@ export class SseWriter {
   readonly #onClose = (): void => {
     this.#closed = true;
     this.#heartbeat.cancel();
-    this.#response.off('drain', this.#onDrain);
+    // The connection may serve further requests.
+    (this.#socket ?? this.#response).off('drain', this.#onDrain);
     this.#onDrain();
   };
+}
+
+/**
+ * The connection, where the body goes there in chunks. Undefined with HTTP/1.0 and HEAD, while an earlier response on the
+ * connection is unfinished, and where there is no connection at all (Fastify's `inject`).
+ */
+function chunkedOn({ chunkedEncoding, socket }: ServerResponse): Socket | undefined {
+  return chunkedEncoding && socket instanceof Socket ? socket : undefined;
 }
 
 /** One event; `data` must be JSON, which has no line breaks. */

@@ -429,3 +429,33 @@ test('what waits for a stalled reader is bounded in bytes, whatever is written',
   // What it had been given by then is dropped with the rest.
   await expect(first).rejects.toMatchObject({ code: 'reader_too_slow' });
 });
+
+test('a reader of batches gets what is there at once, and what came meanwhile with the next', async () => {
+  const { log } = makeLog();
+  await log.append([record('a'), record('b')]);
+  const batches = log.readBatches({ after: 0 });
+  const next = async (): Promise<string[]> => ((await batches.next()).value ?? []).map(textOf);
+  expect(await next()).toEqual(['a', 'b']);
+  const waiting = next();
+  await settle();
+  log.preview('turn_1', START);
+  log.preview('turn_1', OPEN);
+  expect(await waiting).toEqual(['message_start', 'block_start']);
+  log.preview('turn_1', delta('one'));
+  await log.append([record('c')]);
+  log.preview('turn_1', delta('two'));
+  await settle();
+  expect(await next()).toEqual(['+one', 'c', '+two']);
+  await batches.return();
+  expect(log.readerCount).toBe(0);
+});
+
+test('a reader of single items that leaves gets none of the rest of a batch', async () => {
+  const { log } = makeLog();
+  await log.append([record('a'), record('b')]);
+  const leaving = new AbortController();
+  const items = log.read({ after: 0, signal: leaving.signal });
+  expect((await items.next()).value).toMatchObject({ record: { number: 1 } });
+  leaving.abort();
+  expect(await items.next()).toEqual({ value: undefined, done: true });
+});

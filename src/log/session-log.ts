@@ -1,5 +1,7 @@
-import { OpenMessage } from './open-message.ts';
+import { Cursor } from './cursor.ts';
 import { approximateBytes } from './item-bytes.ts';
+import { oneByOne } from './one-by-one.ts';
+import { OpenMessage } from './open-message.ts';
 import { DEFAULT_TAIL_LIMITS, Tail, type LiveItem, type TailLimits } from './tail.ts';
 import type { SessionPatch, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, type RoundhouseError } from '../errors.ts';
@@ -94,39 +96,34 @@ export class SessionLog {
     else this.#publishPreview(turnId, preview);
   }
 
+  /** What {@link SessionLog.readBatches} gives, item by item. */
+  read(options: ReadOptions): AsyncGenerator<LogItem, void, undefined> {
+    return oneByOne(this.readBatches(options), options.signal);
+  }
+
   /**
-   * The records after a number, then the live tail, until the signal aborts, the turn ends or the log is closed. Where the
-   * first of them are gone, a gap comes in their place; a turn of which something is gone has ended, and so does its reader.
+   * The records after a number, then the live tail, until the signal aborts, the turn ends or the log is closed. A batch is
+   * what was there when the reader asked for more; none is empty. Where the first records are gone, a gap comes in their
+   * place; a turn of which something is gone has ended, and so does its reader.
    */
-  async *read(options: ReadOptions): AsyncGenerator<LogItem, void, undefined> {
-    const { turnId, signal } = options;
+  async *readBatches({
+    after,
+    turnId,
+    signal,
+  }: ReadOptions): AsyncGenerator<readonly LogItem[], void, undefined> {
     const left = (): boolean => signal?.aborted === true;
-    let seen = options.after;
+    const cursor = new Cursor(after, turnId);
     let gapped = false;
     // Catch up from the store. The last comparison and the joining of the tail happen in one tick, so nothing falls between.
-    while (seen < this.#lastNumber) {
+    while (cursor.seen < this.#lastNumber) {
       if (left()) return;
-      // Not beyond what has been published: a record that is only in the store yet would overtake the previews before it.
-      const published = this.#lastNumber;
-      const limit = Math.min(BACKLOG_PAGE, published - seen);
-      const page = await this.#parts.store.readEvents(this.#parts.sessionId, seen, limit);
+      const page = await this.#page(cursor.seen);
       if (page.length === 0) break;
-      const gap = gapBefore(seen, page[0]);
-      if (gap !== undefined) {
-        gapped = true;
-        const from = seen + 1;
-        seen = Math.min(gap.to, published);
-        if (left()) return;
-        yield { gap: { from, to: seen } };
-      }
-      for (const record of page) {
-        if (record.number > published) break;
-        seen = record.number;
-        if (turnId !== undefined && record.turnId !== turnId) continue;
-        if (left()) return;
-        yield { record };
-        if (turnId !== undefined && turnEndOf(record) !== undefined) return;
-      }
+      gapped ||= page[0]?.gap !== undefined;
+      const items = cursor.pass(page);
+      if (left()) return;
+      if (items.length > 0) yield items;
+      if (cursor.ended) return;
     }
     if (left() || (gapped && turnId !== undefined)) return;
     if (this.#closed !== undefined) {
@@ -138,29 +135,32 @@ export class SessionLog {
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#tails.add(tail);
     try {
-      for (const item of this.#open.snapshot()) {
-        if (turnId === undefined || item.turnId === turnId) yield item;
-      }
-      for (;;) {
-        const items = await tail.take();
-        if (items === undefined) return;
-        for (const item of items) {
-          if (left()) return;
-          if (item.record === undefined) {
-            if (turnId === undefined || item.turnId === turnId) yield item;
-            continue;
-          }
-          if (item.record.number <= seen) continue;
-          seen = item.record.number;
-          if (turnId !== undefined && item.record.turnId !== turnId) continue;
-          yield item;
-          if (turnId !== undefined && turnEndOf(item.record) !== undefined) return;
-        }
+      let items: readonly LogItem[] | undefined = this.#open.snapshot();
+      while (items !== undefined) {
+        const own = cursor.pass(items);
+        if (left()) return;
+        if (own.length > 0) yield own;
+        if (cursor.ended) return;
+        items = await tail.take();
       }
     } finally {
       signal?.removeEventListener('abort', onAbort);
       this.#leave(tail);
     }
+  }
+
+  /** The next records from the store that readers have been given, behind the gap where the first of them are gone. */
+  async #page(seen: number): Promise<LogItem[]> {
+    const { sessionId, store } = this.#parts;
+    // Not beyond what has been published: a record that is only in the store yet would overtake the previews before it.
+    const published = this.#lastNumber;
+    const limit = Math.min(BACKLOG_PAGE, published - seen);
+    const records = await store.readEvents(sessionId, seen, limit);
+    const items: LogItem[] = [];
+    const gap = gapBefore(seen, records[0]);
+    if (gap !== undefined) items.push({ gap: { ...gap, to: Math.min(gap.to, published) } });
+    for (const record of records) if (record.number <= published) items.push({ record });
+    return items;
   }
 
   /** Ends the readers of now with `error`; those who come later find the log as it is. */

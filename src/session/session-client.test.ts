@@ -194,7 +194,8 @@ test('what the store will not take is not shown, nor anything after it, and the 
 });
 
 test('a turn of which something could not be stored is never completed, even if the agent was done before it could be stopped', async () => {
-  const driver = { script: () => ({ steps: [{ text: ['one'] }], interruptible: false }) };
+  const steps = [{ text: ['one'] }, { text: ['two'] }];
+  const driver = { script: () => ({ steps, interruptible: false }) };
   const fixture = makePool({ driver });
   const client = await fixture.pool.getSessionClient('a');
   const append = fixture.store.append.bind(fixture.store);
@@ -203,8 +204,11 @@ test('a turn of which something could not be stored is never completed, even if 
     return append(...call);
   });
   const handle = await client.prompt(text('long'));
+  const items = collect(handle);
   await pass(10);
   expect(await handle.ended).toMatchObject({ reason: 'failed', error: { code: 'storage_failed' } });
+  const shown = (await items).filter(({ preview }) => preview?.kind === 'text_delta');
+  expect(shown).toHaveLength(1);
 });
 
 test('a transcript that is stale is noted also in a turn of which something could not be stored', async () => {

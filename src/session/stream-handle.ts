@@ -28,6 +28,8 @@ export interface StreamHandle extends AsyncIterable<LogItem> {
   readonly ended: Promise<TurnEnd>;
   /** Like iterating, with a signal to leave by. */
   read(options?: { signal?: AbortSignal }): AsyncIterable<LogItem>;
+  /** The same in batches of what is there at once, none of them empty: one wait for a burst of deltas, not one for each. */
+  readBatches(options?: { signal?: AbortSignal }): AsyncIterable<readonly LogItem[]>;
   /** Ends this turn, queued or running. True when it was still going; settles when it has ended. */
   interrupt(): Promise<boolean>;
 }

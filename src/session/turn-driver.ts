@@ -36,27 +36,31 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   };
   turn.delivered();
   let lost: RoundhouseError | undefined;
-  for await (const output of process.prompt(prompt)) {
-    turn.observe(output);
-    run.context.observe(output);
-    if (output.kind === 'ended')
-      return { end: endOf(output.end, lost), usable: output.processUsable && process.alive };
-    if (output.kind === 'transcript_stale') {
-      // Always: what the store did not take of the log it did likely not take of the transcript either.
-      await noteStale(run, output.error);
-      continue;
-    }
-    // What can't be kept must not be shown either, nor what comes after it: the rest is read and dropped.
-    if (lost !== undefined) continue;
-    if (output.kind === 'preview') {
-      journal.log.preview(turn.id, output.preview);
-      continue;
-    }
-    try {
-      await keep(run, output);
-    } catch (error) {
-      lost = asRoundhouseError(error, 'storage_failed');
-      run.stop(lost);
+  for await (const outputs of process.prompt(prompt)) {
+    for (const output of outputs) {
+      turn.observe(output);
+      run.context.observe(output);
+      if (output.kind === 'ended')
+        return { end: endOf(output.end, lost), usable: output.processUsable && process.alive };
+      if (output.kind === 'transcript_stale') {
+        // Always: what the store did not take of the log it did likely not take of the transcript either.
+        await noteStale(run, output.error);
+        continue;
+      }
+      // What can't be kept must not be shown either, nor what comes after it: the rest is read and dropped.
+      if (lost !== undefined) continue;
+      if (output.kind === 'preview') {
+        journal.log.preview(turn.id, output.preview);
+        continue;
+      }
+      // Only what is kept is waited for: an await for each of the others would be most of what a delta costs.
+      if (output.kind !== 'event') continue;
+      try {
+        await keep(run, output);
+      } catch (error) {
+        lost = asRoundhouseError(error, 'storage_failed');
+        run.stop(lost);
+      }
     }
   }
   throw new RoundhouseError('internal', 'The agent driver ended a turn without an end.');
@@ -78,9 +82,8 @@ async function noteStale(
 
 async function keep(
   { turn, attachment, journal, telemetry }: TurnRun,
-  output: AgentOutput,
+  output: Extract<AgentOutput, { kind: 'event' }>,
 ): Promise<void> {
-  if (output.kind !== 'event') return;
   const { retry } = output.detail;
   if (retry !== undefined) {
     telemetry.metrics.count('roundhouse_retries_total', {

@@ -3,6 +3,7 @@ import type { Turn } from './turn.ts';
 import type { LogItem } from '../events/preview.ts';
 import { newHandleId } from '../events/ids.ts';
 import type { TurnEnd } from '../events/record.ts';
+import { oneByOne } from '../log/one-by-one.ts';
 import type { SessionLog } from '../log/session-log.ts';
 import { after, type Timer } from '../time/timers.ts';
 
@@ -54,12 +55,18 @@ export class TurnStream implements StreamHandle {
     return this.read()[Symbol.asyncIterator]();
   }
 
-  async *read(options: { signal?: AbortSignal } = {}): AsyncGenerator<LogItem, void, undefined> {
+  read(options: { signal?: AbortSignal } = {}): AsyncGenerator<LogItem, void, undefined> {
+    return oneByOne(this.readBatches(options), options.signal);
+  }
+
+  async *readBatches(
+    options: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<readonly LogItem[], void, undefined> {
     const { log, turn } = this.#parts;
     this.#readers += 1;
     this.#grace?.cancel();
     try {
-      yield* log.read({
+      yield* log.readBatches({
         after: this.firstNumber - 1,
         turnId: turn.id,
         ...(options.signal !== undefined && { signal: options.signal }),

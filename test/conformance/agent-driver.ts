@@ -297,8 +297,8 @@ export function describeAgentDriver(
       });
 
       test('goes on when its reader leaves', async () => {
-        for await (const output of process.prompt(prompt(harness.prompts.say('unread')))) {
-          if (output.kind === 'accepted') break;
+        for await (const outputs of process.prompt(prompt(harness.prompts.say('unread')))) {
+          if (outputs.some(({ kind }) => kind === 'accepted')) break;
         }
         // The turn that nobody reads any more ends by itself; only then is the next one taken.
         const next = await whenFree(process, harness.prompts.recall('after the unread'));
@@ -798,12 +798,15 @@ async function run(
   const interrupt = (): void => {
     interrupting ??= process.interrupt();
   };
-  for await (const output of process.prompt({
+  for await (const batch of process.prompt({
     ...prompt(text),
     ...(model === undefined ? {} : { model }),
   })) {
-    outputs.push(output);
-    watch?.(output, interrupt);
+    expect(batch.length, 'what is handed over is never empty').toBeGreaterThan(0);
+    for (const output of batch) {
+      outputs.push(output);
+      watch?.(output, interrupt);
+    }
   }
   await interrupting;
   checkOrder(outputs);

@@ -120,11 +120,13 @@ test('no turn of the suite lacked an entry of its transcript: what is repaired w
 async function ask(agent: AgentProcess, text: string): Promise<{ text: string; end: string }> {
   let answer = '';
   const content = [{ type: 'text' as const, text }];
-  for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
-    if (output.kind === 'ended')
-      return { text: answer, end: output.end.error?.code ?? output.end.reason };
-    if (output.kind === 'event' && output.body.type === 'agent.message')
-      answer += output.body.content.map((block) => ('text' in block ? block.text : '')).join('');
+  for await (const outputs of agent.prompt({ promptId: randomUUID(), content })) {
+    for (const output of outputs) {
+      if (output.kind === 'ended')
+        return { text: answer, end: output.end.error?.code ?? output.end.reason };
+      if (output.kind === 'event' && output.body.type === 'agent.message')
+        answer += output.body.content.map((block) => ('text' in block ? block.text : '')).join('');
+    }
   }
   throw new Error('The turn has no end.');
 }
@@ -225,9 +227,11 @@ describe('a real Claude Code process', () => {
     const answers: string[] = [];
     for (const text of ['/clear', 'what is in @/etc/hostname', 'and now?']) {
       const content = [{ type: 'text' as const, text }];
-      for await (const output of agent.prompt({ promptId: randomUUID(), content })) {
-        if (output.kind === 'event' && output.body.type === 'agent.message')
-          answers.push(JSON.stringify(output.body.content));
+      for await (const outputs of agent.prompt({ promptId: randomUUID(), content })) {
+        for (const output of outputs) {
+          if (output.kind === 'event' && output.body.type === 'agent.message')
+            answers.push(JSON.stringify(output.body.content));
+        }
       }
     }
     await agent.close();

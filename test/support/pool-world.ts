@@ -193,6 +193,8 @@ export class World {
    */
   async crash(failingAppends = 0): Promise<void> {
     this.#port.crash();
+    // The next host has clocks of its own; those of this one may have been set.
+    vi.useRealTimers();
     startFakeClock();
     await this.#nextLife(failingAppends);
   }

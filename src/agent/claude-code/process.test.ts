@@ -91,7 +91,9 @@ class Puppet {
   }
 
   /** Starts a turn; its prompt has been written when this resolves. */
-  async prompt(model?: string): Promise<{ promptId: string; outputs: AsyncIterable<AgentOutput> }> {
+  async prompt(
+    model?: string,
+  ): Promise<{ promptId: string; outputs: AsyncIterable<readonly AgentOutput[]> }> {
     const promptId = randomUUID();
     const outputs = this.process.prompt({
       promptId,
@@ -154,6 +156,16 @@ describe('a Claude Code process', () => {
     const all = await drained(outputs);
     expect(JSON.stringify(all)).not.toContain('agent.thinking');
     expect(all.map(({ kind }) => kind).filter((kind) => kind === 'ended')).toEqual(['ended']);
+  });
+
+  test('hands over together what it said in one breath', async () => {
+    const puppet = new Puppet();
+    const { promptId, outputs } = await puppet.prompt();
+    puppet.answer(promptId);
+    const batches: (readonly AgentOutput[])[] = [];
+    for await (const batch of outputs) batches.push(batch);
+    expect(batches).toHaveLength(1);
+    expect(batches[0]?.length).toBeGreaterThan(5);
   });
 
   test('refuses a second prompt while the first runs', async () => {

@@ -120,7 +120,7 @@ export class ClaudeCodeProcess implements AgentProcess {
     return this.#lastRun?.turn.ended === false ? this.#lastRun : undefined;
   }
 
-  prompt(prompt: AgentPrompt): AsyncIterable<AgentOutput> {
+  prompt(prompt: AgentPrompt): AsyncIterable<readonly AgentOutput[]> {
     if (this.#run !== undefined) {
       throw new RoundhouseError(
         'session_busy',

@@ -21,13 +21,17 @@ describe('a turn', () => {
     ]);
   });
 
-  test('hands outputs to a reader that waits, and keeps them for one that comes late', async () => {
+  test('hands all outputs of a tick to a reader that waits, and keeps them for one that comes late', async () => {
     const turn = new AgentTurn('p');
     const first = turn.next();
+    await Promise.resolve();
     turn.accept();
+    await Promise.resolve();
     turn.push({ kind: 'activity' });
-    expect((await first).value).toEqual({ kind: 'accepted' });
-    expect((await turn.next()).value).toEqual({ kind: 'activity' });
+    expect((await first).value).toEqual([{ kind: 'accepted' }, { kind: 'activity' }]);
+    turn.push({ kind: 'activity' });
+    turn.push({ kind: 'activity' });
+    expect((await turn.next()).value).toEqual([{ kind: 'activity' }, { kind: 'activity' }]);
   });
 
   test('goes on when its reader leaves, and keeps nothing for it', async () => {

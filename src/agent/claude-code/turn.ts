@@ -12,8 +12,11 @@ import type { TurnEnd } from '../../events/record.ts';
  */
 type TurnState = 'written' | 'running' | 'ended';
 
-/** One turn's outputs on their way to its one reader. Exactly one `ended`, as the last; see {@link TurnState}. */
-export class AgentTurn implements AsyncIterableIterator<AgentOutput> {
+/**
+ * One turn's outputs on their way to its one reader, who gets everything that has come at once. Exactly one `ended`, as the
+ * last; see {@link TurnState}.
+ */
+export class AgentTurn implements AsyncIterableIterator<readonly AgentOutput[]> {
   readonly promptId: string;
   /** Settles when the process has taken the prompt, or the turn has ended without. */
   readonly taken: Promise<void>;
@@ -23,8 +26,7 @@ export class AgentTurn implements AsyncIterableIterator<AgentOutput> {
   readonly #settleFinished: () => void;
   #state: TurnState = 'written';
   #queue: AgentOutput[] = [];
-  #next = 0;
-  #reader: ((result: IteratorResult<AgentOutput, undefined>) => void) | undefined;
+  #wake: (() => void) | undefined;
   /** The reader has left: outputs are dropped, the turn goes on. */
   #left = false;
 
@@ -72,39 +74,31 @@ export class AgentTurn implements AsyncIterableIterator<AgentOutput> {
     return this;
   }
 
-  next(): Promise<IteratorResult<AgentOutput, undefined>> {
-    const value = this.#queue[this.#next];
-    if (value !== undefined) {
-      this.#next += 1;
-      if (this.#next === this.#queue.length) {
-        this.#queue = [];
-        this.#next = 0;
-      }
-      return Promise.resolve({ value, done: false });
+  async next(): Promise<IteratorResult<readonly AgentOutput[], undefined>> {
+    while (this.#queue.length === 0) {
+      if (this.#state === 'ended' || this.#left) return { value: undefined, done: true };
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
     }
-    if (this.#state === 'ended' || this.#left) {
-      return Promise.resolve({ value: undefined, done: true });
-    }
-    const { promise, resolve } = Promise.withResolvers<IteratorResult<AgentOutput, undefined>>();
-    this.#reader = resolve;
-    return promise;
+    const outputs = this.#queue;
+    this.#queue = [];
+    return { value: outputs, done: false };
   }
 
-  return(): Promise<IteratorResult<AgentOutput, undefined>> {
+  return(): Promise<IteratorResult<readonly AgentOutput[], undefined>> {
     this.#left = true;
     this.#queue = [];
-    this.#next = 0;
     return Promise.resolve({ value: undefined, done: true });
   }
 
   #emit(output: AgentOutput): void {
     if (this.#left) return;
-    const reader = this.#reader;
-    if (reader === undefined) {
-      this.#queue.push(output);
-      return;
-    }
-    this.#reader = undefined;
-    reader({ value: output, done: false });
+    this.#queue.push(output);
+    const wake = this.#wake;
+    if (wake === undefined) return;
+    this.#wake = undefined;
+    // Behind the microtasks of this tick: the messages of one read from the process arrive in them, one after the other.
+    process.nextTick(wake);
   }
 }

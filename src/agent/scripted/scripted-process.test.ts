@@ -44,9 +44,9 @@ function prompt(text: string) {
   return { promptId: `prompt-${prompts}`, content: [{ type: 'text' as const, text }] };
 }
 
-async function outputs(items: AsyncIterable<AgentOutput>): Promise<AgentOutput[]> {
+async function outputs(batches: AsyncIterable<readonly AgentOutput[]>): Promise<AgentOutput[]> {
   const all: AgentOutput[] = [];
-  for await (const item of items) all.push(item);
+  for await (const batch of batches) all.push(...batch);
   return all;
 }
 

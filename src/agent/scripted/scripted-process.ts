@@ -77,7 +77,7 @@ export class ScriptedProcess implements AgentProcess {
     return this.#exit === undefined;
   }
 
-  async *prompt(prompt: AgentPrompt): AsyncGenerator<AgentOutput, void, undefined> {
+  async *prompt(prompt: AgentPrompt): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     if (!this.alive)
       throw new RoundhouseError('agent_died', 'A prompt was written to a process that has ended.');
     if (this.#turn !== undefined)
@@ -107,7 +107,7 @@ export class ScriptedProcess implements AgentProcess {
     } finally {
       if (this.#turn === turn) this.#turn = undefined;
     }
-    yield { kind: 'ended', end, processUsable: this.alive };
+    yield [{ kind: 'ended', end, processUsable: this.alive }];
   }
 
   warmUp(): Promise<void> {
@@ -204,20 +204,20 @@ export class ScriptedProcess implements AgentProcess {
     text: string,
     plan: ScriptedTurn,
     signal: AbortSignal,
-  ): AsyncGenerator<AgentOutput, void, undefined> {
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     if (plan.accepts === false) await untilAborted(signal);
-    yield { kind: 'accepted' };
+    yield [{ kind: 'accepted' }];
     const key = { agentSessionId: this.spec.agentSessionId, subpath: '' };
     await this.spec.transcripts.append(key, [{ type: 'user', uuid: prompt.promptId, text }]);
     this.#earlier.push(text);
     const writer = new MessageWriter(`msg_${prompt.promptId}`, prompt.model ?? this.#model);
-    yield* writer.open();
+    yield writer.open();
     for (const step of plan.steps) {
       signal.throwIfAborted();
       yield* this.#step(step, writer, signal);
     }
     signal.throwIfAborted();
-    yield* writer.close();
+    yield writer.close();
     await this.spec.transcripts.append(key, [
       { type: 'assistant', uuid: `${prompt.promptId}-answer` },
     ]);
@@ -227,42 +227,47 @@ export class ScriptedProcess implements AgentProcess {
     step: ScriptStep,
     writer: MessageWriter,
     signal: AbortSignal,
-  ): AsyncGenerator<AgentOutput, void, undefined> {
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     if ('text' in step) yield* writer.text(step.text, signal);
-    else if ('thinking' in step) yield* writer.thinking(step.thinking);
+    else if ('thinking' in step) yield writer.thinking(step.thinking);
     else if ('waitMs' in step) await sleep(step.waitMs, signal, { keepAlive: true });
     else if ('hang' in step) await untilAborted(signal);
-    else if ('restart' in step) yield* writer.restart();
+    else if ('restart' in step) yield writer.restart();
     else if ('fail' in step) throw new RoundhouseError(step.fail, step.message);
     else if ('stale' in step) {
       this.#stale = true;
-      yield { kind: 'transcript_stale', error: 'scripted' };
+      yield [{ kind: 'transcript_stale', error: 'scripted' }];
     } else if ('die' in step) {
       this.die(step.die);
       signal.throwIfAborted();
     } else if ('retryInMs' in step) {
       const retry = { attempt: 1, maxAttempts: 10, waitMs: step.retryInMs, status: step.status };
-      yield event(
-        { type: 'session.status_rescheduled', id: newEventId(), processed_at: wallClockIso() },
-        { retry },
-      );
+      const processedAt = wallClockIso();
+      yield [
+        event(
+          { type: 'session.status_rescheduled', id: newEventId(), processed_at: processedAt },
+          { retry },
+        ),
+      ];
       await sleep(step.retryInMs, signal, { keepAlive: true });
     } else if ('ask' in step) {
-      const use = yield* writer.toolUse(step.ask, step.input ?? {});
-      yield { kind: 'answer_awaited', requestId: use.toolUseId };
+      const { use, outputs } = writer.toolUse(step.ask, step.input ?? {});
+      yield [...outputs, { kind: 'answer_awaited', requestId: use.toolUseId }];
       const answer = await this.#decide(step.ask, use.toolUseId, step.input ?? {}, signal);
-      yield { kind: 'answer_given', requestId: use.toolUseId };
-      yield* writer.toolResult(
+      yield [{ kind: 'answer_given', requestId: use.toolUseId }];
+      yield writer.toolResult(
         use,
         answer.behavior === 'deny' ? answer.message : 'allowed',
         answer.behavior === 'deny',
       );
     } else {
-      const use = yield* writer.toolUse(step.tool, step.input ?? {});
-      yield { kind: 'tool_started', toolUseId: use.toolUseId };
+      const { use, outputs } = writer.toolUse(step.tool, step.input ?? {});
+      yield [...outputs, { kind: 'tool_started', toolUseId: use.toolUseId }];
       if (step.runMs !== undefined) await sleep(step.runMs, signal, { keepAlive: true });
-      yield* writer.toolResult(use, step.output, step.isError === true);
-      yield { kind: 'tool_finished', toolUseId: use.toolUseId };
+      yield [
+        ...writer.toolResult(use, step.output, step.isError === true),
+        { kind: 'tool_finished', toolUseId: use.toolUseId },
+      ];
     }
   }
 
@@ -307,114 +312,124 @@ class MessageWriter {
     this.#model = model;
   }
 
-  *open(): Generator<AgentOutput> {
+  open(): AgentOutput[] {
     this.#messages += 1;
     this.#messageId = `${this.#baseId}-${this.#messages}`;
     this.#index = 0;
     this.#spanId = newEventId();
-    yield event(
-      { type: 'span.model_request_start', id: this.#spanId, processed_at: wallClockIso() },
-      { modelMessageId: this.#messageId, model: this.#model },
-    );
-    yield {
-      kind: 'preview',
-      preview: {
-        kind: 'message_start',
-        messageId: this.#messageId,
-        model: this.#model,
-        inputTokens: 10,
-      },
-    };
+    const preview = {
+      kind: 'message_start',
+      messageId: this.#messageId,
+      model: this.#model,
+      inputTokens: 10,
+    } as const;
+    return [
+      event(
+        { type: 'span.model_request_start', id: this.#spanId, processed_at: wallClockIso() },
+        { modelMessageId: this.#messageId, model: this.#model },
+      ),
+      { kind: 'preview', preview },
+    ];
   }
 
-  *close(stopReason = 'end_turn', isError = false): Generator<AgentOutput> {
+  close(stopReason = 'end_turn', isError = false): AgentOutput[] {
     const usage = {
       input_tokens: 10,
       output_tokens: 5,
       cache_read_input_tokens: 0,
       cache_creation_input_tokens: 0,
     };
-    yield event(
-      {
-        type: 'span.model_request_end',
-        id: newEventId(),
-        processed_at: wallClockIso(),
-        is_error: isError,
-        model_request_start_id: this.#spanId,
-        model_usage: usage,
-      },
-      { modelMessageId: this.#messageId, stopReason, usage: USAGE_PER_TURN },
-    );
+    return [
+      event(
+        {
+          type: 'span.model_request_end',
+          id: newEventId(),
+          processed_at: wallClockIso(),
+          is_error: isError,
+          model_request_start_id: this.#spanId,
+          model_usage: usage,
+        },
+        { modelMessageId: this.#messageId, stopReason, usage: USAGE_PER_TURN },
+      ),
+    ];
   }
 
-  *restart(): Generator<AgentOutput> {
-    yield* this.close('', true);
-    yield* this.open();
+  restart(): AgentOutput[] {
+    return [...this.close('', true), ...this.open()];
   }
 
   async *text(
     deltas: readonly string[],
     signal: AbortSignal,
-  ): AsyncGenerator<AgentOutput, void, undefined> {
-    yield this.#preview({ kind: 'block_start', block: { type: 'text' } });
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    yield [this.#preview({ kind: 'block_start', block: { type: 'text' } })];
     for (const text of deltas) {
       // A pause between deltas, as a socket makes one: others run meanwhile, and an interrupt is heard.
       await Promise.resolve();
       signal.throwIfAborted();
-      yield this.#preview({ kind: 'text_delta', text });
+      yield [this.#preview({ kind: 'text_delta', text })];
     }
-    yield this.#preview({ kind: 'block_stop' });
-    yield this.#block(
-      {
-        type: 'agent.message',
-        id: newEventId(),
-        processed_at: wallClockIso(),
-        content: [{ type: 'text', text: deltas.join('') }],
-      },
-      {},
-    );
+    yield [
+      this.#preview({ kind: 'block_stop' }),
+      this.#block(
+        {
+          type: 'agent.message',
+          id: newEventId(),
+          processed_at: wallClockIso(),
+          content: [{ type: 'text', text: deltas.join('') }],
+        },
+        {},
+      ),
+    ];
   }
 
-  *thinking(text: string): Generator<AgentOutput> {
-    yield this.#preview({ kind: 'block_start', block: { type: 'thinking' } });
-    yield this.#preview({ kind: 'thinking_delta', text });
-    yield this.#preview({ kind: 'block_stop' });
-    yield this.#block(
-      { type: 'agent.thinking', id: newEventId(), processed_at: wallClockIso() },
-      { thinking: text, thinkingSignature: 'scripted' },
-    );
+  thinking(text: string): AgentOutput[] {
+    return [
+      this.#preview({ kind: 'block_start', block: { type: 'thinking' } }),
+      this.#preview({ kind: 'thinking_delta', text }),
+      this.#preview({ kind: 'block_stop' }),
+      this.#block(
+        { type: 'agent.thinking', id: newEventId(), processed_at: wallClockIso() },
+        { thinking: text, thinkingSignature: 'scripted' },
+      ),
+    ];
   }
 
-  *toolUse(name: string, input: Record<string, unknown>): Generator<AgentOutput, WrittenToolUse> {
+  toolUse(
+    name: string,
+    input: Record<string, unknown>,
+  ): { readonly use: WrittenToolUse; readonly outputs: AgentOutput[] } {
     this.#tools += 1;
     const use = { eventId: newEventId(), toolUseId: `${this.#messageId}-tool-${this.#tools}` };
-    yield this.#preview({
-      kind: 'block_start',
-      block: { type: 'tool_use', toolUseId: use.toolUseId, name },
-    });
-    yield this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) });
-    yield this.#preview({ kind: 'block_stop' });
-    yield this.#block(
-      { type: 'agent.tool_use', id: use.eventId, processed_at: wallClockIso(), name, input },
-      { toolUseId: use.toolUseId },
-    );
-    yield* this.close('tool_use');
-    return use;
+    const block = { type: 'tool_use', toolUseId: use.toolUseId, name } as const;
+    const outputs = [
+      this.#preview({ kind: 'block_start', block }),
+      this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) }),
+      this.#preview({ kind: 'block_stop' }),
+      this.#block(
+        { type: 'agent.tool_use', id: use.eventId, processed_at: wallClockIso(), name, input },
+        { toolUseId: use.toolUseId },
+      ),
+      ...this.close('tool_use'),
+    ];
+    return { use, outputs };
   }
 
-  *toolResult(use: WrittenToolUse, text: string, isError: boolean): Generator<AgentOutput> {
-    yield event(
-      {
-        type: 'agent.tool_result',
-        id: newEventId(),
-        processed_at: wallClockIso(),
-        tool_use_id: use.eventId,
-        content: [{ type: 'text', text }],
-        is_error: isError,
-      },
-      { toolUseId: use.toolUseId },
-    );
-    yield* this.open();
+  toolResult(use: WrittenToolUse, text: string, isError: boolean): AgentOutput[] {
+    return [
+      event(
+        {
+          type: 'agent.tool_result',
+          id: newEventId(),
+          processed_at: wallClockIso(),
+          tool_use_id: use.eventId,
+          content: [{ type: 'text', text }],
+          is_error: isError,
+        },
+        { toolUseId: use.toolUseId },
+      ),
+      ...this.open(),
+    ];
   }
 
   #preview(part: PreviewPart): AgentOutput {

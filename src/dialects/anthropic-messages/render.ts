@@ -69,12 +69,14 @@ export class MessageRenderer {
     return this.#take();
   }
 
-  /** Takes the next item of the turn. Gives the events that it causes; none after the end. */
-  push(item: LogItem): MessageEvent[] {
-    if (this.#stage === 'ended') return [];
-    if (item.record !== undefined) this.#onRecord(item.record);
-    else if (item.preview !== undefined) this.#onPreview(item.preview);
-    else this.#fail(incomplete());
+  /** Takes the next items of the turn. Gives the events that they cause; none after the end. */
+  push(...items: readonly LogItem[]): MessageEvent[] {
+    for (const item of items) {
+      if (this.#stage === 'ended') break;
+      if (item.preview !== undefined) this.#onPreview(item.preview);
+      else if (item.record !== undefined) this.#onRecord(item.record);
+      else this.#fail(incomplete());
+    }
     return this.#take();
   }
 

@@ -3,6 +3,7 @@ import { RoundhouseError } from '../../errors.ts';
 import type { LogItem } from '../../events/preview.ts';
 import { NO_USAGE, turnEndOf } from '../../events/record.ts';
 import type { EventRecord, PromptContent, TurnEnd } from '../../events/record.ts';
+import { oneByOne } from '../../log/one-by-one.ts';
 import type { StreamHandle } from '../../session/stream-handle.ts';
 import type {
   PoolPort,
@@ -73,11 +74,15 @@ export class FakePool implements PoolPort {
     };
     feed.push(items.user('prompt'), items.delivered());
     this.play(feed, items, content);
-    const read = (options: { signal?: AbortSignal } = {}): AsyncIterable<LogItem> =>
+    const readBatches = (
+      options: { signal?: AbortSignal } = {},
+    ): AsyncIterable<readonly LogItem[]> =>
       readTurn(feed, options.signal, () => {
         if (request.whenUnread?.policy === 'interrupt')
           feed.push(items.end({ reason: 'interrupted' }));
       });
+    const read = (options: { signal?: AbortSignal } = {}): AsyncIterable<LogItem> =>
+      oneByOne(readBatches(options), options.signal);
     return {
       handleId: `hndl_${turnId}`,
       turnId,
@@ -85,6 +90,7 @@ export class FakePool implements PoolPort {
       phase: 'streaming',
       ended: ended.promise,
       read,
+      readBatches,
       [Symbol.asyncIterator]: () => read()[Symbol.asyncIterator](),
       interrupt: async () => true,
     };
@@ -166,12 +172,12 @@ async function* readTurn(
   feed: Feed,
   signal: AbortSignal | undefined,
   onLeftEarly: () => void,
-): AsyncGenerator<LogItem, void, undefined> {
+): AsyncGenerator<readonly LogItem[], void, undefined> {
   let ended = false;
   try {
     for await (const item of feed.read(signal)) {
       ended = item.record !== undefined && turnEndOf(item.record) !== undefined;
-      yield item;
+      yield [item];
       if (ended) return;
     }
   } finally {

@@ -17,7 +17,7 @@ export interface EarlyFailure {
 
 export interface AnswerParts {
   /** The turn's items from its beginning; ends when `gone` aborts. */
-  readonly items: AsyncIterable<LogItem>;
+  readonly batches: AsyncIterable<readonly LogItem[]>;
   readonly renderer: MessageRenderer;
   readonly gone: AbortSignal;
 }
@@ -28,6 +28,8 @@ export interface RawReply {
   readonly headers: Readonly<Record<string, string | number | string[] | undefined>>;
 }
 
+/** Items rendered between two looks at whether the client still takes what it gets. */
+const ITEMS_AT_ONCE = 128;
 const PING = sseEvent('ping', '{"type":"ping"}');
 
 /**
@@ -36,7 +38,7 @@ const PING = sseEvent('ping', '{"type":"ping"}');
  * `error` event included, or the client is gone.
  */
 export async function streamAnswer(
-  { items, renderer, gone }: AnswerParts,
+  { batches, renderer, gone }: AnswerParts,
   options: HttpOptions,
   open: () => RawReply,
 ): Promise<EarlyFailure | undefined> {
@@ -52,11 +54,12 @@ export async function streamAnswer(
     if (stream.writer === undefined && !gone.aborted) send(renderer.open());
   });
   try {
-    for await (const item of items) {
-      delivered ||= item.record?.detail.delivered === true;
-      const events = renderer.push(item);
-      if (events.length === 0) continue;
-      if (stream.writer === undefined && renderer.failure !== undefined) break;
+    for await (const items of inSlices(batches)) {
+      delivered ||= items.some(({ record }) => record?.detail.delivered === true);
+      const events = renderer.push(...items);
+      const [first] = events;
+      if (first === undefined) continue;
+      if (stream.writer === undefined && first.type === 'error') break;
       const writer = send(events);
       if (writer.blocked) await writer.drained();
       if (renderer.ended || gone.aborted) break;
@@ -75,16 +78,16 @@ export async function streamAnswer(
 
 /** Collects a turn into one message; undefined when the client left before its end. */
 export async function wholeAnswer({
-  items,
+  batches,
   renderer,
   gone,
 }: AnswerParts): Promise<MessageBody | EarlyFailure | undefined> {
   const accumulator = new MessageAccumulator();
   let delivered = false;
   try {
-    for await (const item of items) {
-      delivered ||= item.record?.detail.delivered === true;
-      accumulator.add(renderer.push(item));
+    for await (const items of inSlices(batches)) {
+      delivered ||= items.some(({ record }) => record?.detail.delivered === true);
+      accumulator.add(renderer.push(...items));
       if (renderer.ended) break;
     }
     if (!renderer.ended && !gone.aborted) throw endlessTurn();
@@ -95,14 +98,33 @@ export async function wholeAnswer({
   return renderer.ended ? accumulator.message : undefined;
 }
 
+/** A reader that was behind gets thousands at once: what it is shown is not made in one go, so that it can say stop. */
+async function* inSlices(
+  batches: AsyncIterable<readonly LogItem[]>,
+): AsyncGenerator<readonly LogItem[], void, undefined> {
+  for await (const items of batches) {
+    if (items.length <= ITEMS_AT_ONCE) yield items;
+    else
+      for (let from = 0; from < items.length; from += ITEMS_AT_ONCE)
+        yield items.slice(from, from + ITEMS_AT_ONCE);
+  }
+}
+
 function openWriter({ response, headers }: RawReply, options: HttpOptions): SseWriter {
   const { heartbeatMs, readerMaxLagMs } = options;
   return new SseWriter(response, { headers, heartbeat: PING, heartbeatMs, readerMaxLagMs });
 }
 
 function eventText(event: MessageEvent): string {
+  if (event.type === 'content_block_delta' && event.delta.type === 'text_delta')
+    return textDelta(event.index, event.delta.text);
   const text = sseEvent(event.type, JSON.stringify(event));
   return event.type === 'message_start' ? text + PING : text;
+}
+
+/** Nearly all of an answer is this event, and of it only the text differs. The same as by way of `JSON.stringify`. */
+function textDelta(index: number, text: string): string {
+  return `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"text_delta","text":${JSON.stringify(text)}}}\n\n`;
 }
 
 function endlessTurn(): RoundhouseError {

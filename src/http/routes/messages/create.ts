@@ -126,7 +126,7 @@ async function answer(
 ): Promise<EarlyFailure | undefined> {
   const { message, headers, gone } = call;
   const parts: AnswerParts = {
-    items: handle.read({ signal: gone }),
+    batches: handle.readBatches({ signal: gone }),
     renderer: new MessageRenderer({
       turnId: handle.turnId,
       requestId: request.id,
