@@ -97,6 +97,15 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         ), 0)`.execute(db);
     },
   },
+  '0004_session_limits': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('limits', 'text', (column) => column.notNull().defaultTo('{}'))
+        .execute();
+    },
+  },
+  // Not 0003: numbers between may have been given by the time that this one is released.
   '0013_catalog': {
     async up(db: Kysely<unknown>): Promise<void> {
       await db.schema
@@ -125,15 +134,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
-  '0014_session_limits': {
-    async up(db: Kysely<unknown>): Promise<void> {
-      await db.schema
-        .alterTable('sessions')
-        .addColumn('limits', 'text', (column) => column.notNull().defaultTo('{}'))
-        .execute();
-    },
-  },
-  '0015_named_workspaces': {
+  '0014_named_workspaces': {
     async up(db: Kysely<unknown>): Promise<void> {
       // Until now every workspace was made by us.
       await db.schema
