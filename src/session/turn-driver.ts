@@ -1,7 +1,8 @@
 import type { ContextUse } from './context-use.ts';
 import type { Journal } from './journal.ts';
 import type { Attachment } from './link.ts';
-import type { StopCause } from './stop-cause.ts';
+import { endBy, type StopCause } from './stop-cause.ts';
+import { deliveredRecord } from './turn-records.ts';
 import type { Turn } from './turn.ts';
 import type { AgentOutput } from '../contracts/agent-driver.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
@@ -24,9 +25,15 @@ export interface TurnRun {
   readonly stop: (cause: StopCause) => void;
 }
 
-/** Writes the prompt to the process and follows what comes, to the end that a process always gives. */
+/**
+ * Marks the prompt as delivered, writes it to the process and follows what comes, to the end that a process always gives.
+ * Rejects with `storage_failed` or `session_moved` when it could not be marked; then the process has not seen it.
+ */
 export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   const { turn, attachment, journal } = run;
+  await journal.append([deliveredRecord(turn.id, attachment.clientId)]);
+  // Stopped while that was being written: the process never sees the prompt.
+  if (turn.cause !== undefined) return { end: endBy(turn.cause, 'interrupted'), usable: true };
   const { process } = attachment.connection;
   const model = turn.model ?? turn.agentOptions.model;
   const prompt = {
