@@ -294,3 +294,53 @@ test('usage adds up over the turns of a session', async () => {
     usage: { inputTokens: 20, outputTokens: 10 },
   });
 });
+
+test('a turn that failed counts as an error, one that was interrupted does not', async () => {
+  const fixture = makePool({
+    driver: { script: scriptOf({ long: HANGS, dies: { steps: [{ die: 'SIGKILL' }] } }) },
+  });
+  const client = await fixture.pool.getSessionClient('a');
+  const long = await client.prompt(text('long'));
+  await pass(100);
+  await long.interrupt();
+  expect(client.metrics.errorCount).toBe(0);
+  const dies = await client.prompt(text('dies'));
+  await pass(1_000);
+  expect(await dies.ended).toMatchObject({ reason: 'failed' });
+  expect(client.metrics.errorCount).toBe(1);
+});
+
+test('an interrupt that was in time leaves the process alone, also past its deadline', async () => {
+  const fixture = makePool({ driver: { script: scriptOf({ long: HANGS }) } });
+  const client = await fixture.pool.getSessionClient('a');
+  const handle = await client.prompt(text('long'));
+  await pass(100);
+  await handle.interrupt();
+  const { clientId } = client;
+  await pass(client.limits.interruptMs * 2);
+  expect(client.status).toBe('idle');
+  expect(client.healthy).toBe(true);
+  expect(client.clientId).toBe(clientId);
+});
+
+test('a session without a process does not hold the stream of its last turn', async () => {
+  const fixture = makePool();
+  const client = await fixture.pool.getSessionClient('a');
+  await collect(await client.prompt(text('one')));
+  await settle();
+  expect(client.stream).toBeDefined();
+  await client.disconnect('test');
+  expect(client.stream).toBeUndefined();
+});
+
+test('prompts that wait when a session leaves memory end with why it did', async () => {
+  const fixture = makePool({ driver: { script: scriptOf({ long: HANGS }) } });
+  const client = await fixture.pool.getSessionClient('a');
+  await client.prompt(text('long'));
+  const waiting = await client.prompt(text('two'));
+  await pass(100);
+  const over = client.end(new RoundhouseError('draining', 'It is over.'));
+  await pass(6_000);
+  await over;
+  expect(await waiting.ended).toMatchObject({ reason: 'failed', error: { code: 'draining' } });
+});
