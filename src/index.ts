@@ -15,7 +15,8 @@ export {
 } from './open-session-pool.ts';
 export type { PoolStats } from './pool/pool-stats.ts';
 export type { SessionInfo } from './pool/session-info.ts';
-export type { SessionPool, SessionRequest } from './pool/session-pool.ts';
+export type { SessionPool } from './pool/session-pool.ts';
+export type { SessionRequest } from './pool/session-request.ts';
 export type { PoolOptions, PoolOptionsInput } from './pool/options.ts';
 export type { PromptRequest } from './session/prompt-request.ts';
 export type { SessionClient, SessionMetrics } from './session/session-client.ts';

@@ -1,5 +1,6 @@
 import type { Host } from '../contracts/host.ts';
 import { RoundhouseError } from '../errors.ts';
+import type { SessionClient } from '../session/session-client.ts';
 
 /** Which folders sessions may be told to work in. None, as long as nothing is said. */
 export interface WorkspaceRules {
@@ -59,6 +60,19 @@ export class NamedWorkspaces {
   #allowed(tenant: string): readonly string[] {
     return this.#rules.byTenant?.get(tenant) ?? this.#rules.allowed ?? [];
   }
+}
+
+/** Refuses a session that works elsewhere than in the folder that its caller has named now. `unsupported_field`. */
+export function refuseOtherWorkspace(
+  { name, row }: SessionClient,
+  workspace: string | undefined,
+): void {
+  if (workspace === undefined || workspace === row.workspace) return;
+  const own = row.ownsWorkspace ? 'a folder of its own' : row.workspace;
+  throw new RoundhouseError(
+    'unsupported_field',
+    `workspace: session ${name} works in ${own}, got ${workspace}; expected the same or none, for a session stays where it was made. Use another session id for another folder.`,
+  );
 }
 
 function notAllowed(path: string, allowed: readonly string[]): RoundhouseError {

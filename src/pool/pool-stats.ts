@@ -1,3 +1,5 @@
+import type { Population } from './population.ts';
+import type { Processes } from './processes.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import type { SessionStatus } from '../session/states.ts';
 import type { TurnPhase } from '../session/stream-handle.ts';
@@ -19,8 +21,20 @@ export interface PoolStats {
   readonly spares: { readonly ready: number; readonly starting: number };
 }
 
+/** The figures of a pool's sessions and processes. Looks at all that are in memory. */
+export function poolStats(population: Population, { slots, spares }: Processes): PoolStats {
+  const { used, capacity, waiting } = slots;
+  return {
+    residentSessions: population.size,
+    maxSessions: population.capacity,
+    processSlots: { used, capacity, waiting },
+    spares: { ready: spares.ready, starting: spares.starting },
+    ...sumUp(population.clients()),
+  };
+}
+
 /** The part of the figures that comes from the sessions in memory. */
-export function sumUp(
+function sumUp(
   clients: readonly SessionClient[],
 ): Pick<PoolStats, 'statuses' | 'phases' | 'queuedTurns' | 'readers'> {
   // Also those that no session is in: a gauge that comes and goes can't be watched.

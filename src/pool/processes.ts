@@ -114,6 +114,16 @@ export class Processes {
     else this.#holders.delete(client);
   }
 
+  /** What each holder's process holds, in bytes, by session id; without those that can't be measured. */
+  async memory(): Promise<ReadonlyMap<string, number>> {
+    const memory = new Map<string, number>();
+    for (const client of this.#holders) {
+      const bytes = await client.memoryBytes();
+      if (bytes !== undefined) memory.set(client.id, bytes);
+    }
+    return memory;
+  }
+
   takeSpare(agent: AgentOptions, workspace?: string): Promise<Spare | undefined> {
     return this.spares.take(agent, workspace);
   }
