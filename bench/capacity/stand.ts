@@ -26,6 +26,8 @@ interface ServerStart {
   /** Settings, as the command line takes them. */
   readonly flags: Readonly<Record<string, string>>;
   readonly agents?: 'claude-code' | 'scripted';
+  /** What scripted agents say to each prompt; by default they echo. */
+  readonly answer?: { readonly pieces: number; readonly charsPerPiece: number };
   /** Further arguments of Node. */
   readonly nodeArguments?: readonly string[];
 }

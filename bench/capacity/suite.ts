@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { measureBursts } from './burst.ts';
 import { measureHost } from './host-memory.ts';
 import { measureProcesses } from './process-memory.ts';
+import { measureStalledReaders } from './stalled-readers.ts';
 import type { Stand } from './stand.ts';
 import { measureStarts } from './starts.ts';
 import { Calm } from '../calm.ts';
@@ -15,7 +16,7 @@ const PATIENCE_MS = 30_000;
 
 serveSuite(runCapacity);
 
-/** What a machine holds: bursts of new sessions, starts, memory of processes and of the server. */
+/** What a machine holds: bursts of new sessions, starts, memory of processes, of the server and of readers that stall. */
 async function runCapacity(options: SuiteOptions): Promise<Comparison[]> {
   const { environment, quick } = options;
   const simulator = startChild(new URL('../latency/simulator-process.ts', import.meta.url), {
@@ -29,6 +30,7 @@ async function runCapacity(options: SuiteOptions): Promise<Comparison[]> {
       ...(await measureStarts(stand)),
       ...(await measureProcesses(stand)),
       ...(await measureHost(stand)),
+      ...(await measureStalledReaders(stand)),
     ];
   } finally {
     await simulator.end();

@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 import { serveParent } from '../child.ts';
 import { childrenOf, treeMemory } from '../process-tree.ts';
-import { ScriptedDriver } from '../../src/agent/scripted/scripted-driver.ts';
+import type { Script } from '../../src/agent/scripted/script.ts';
+import {
+  ScriptedDriver,
+  type ScriptedDriverOptions,
+} from '../../src/agent/scripted/scripted-driver.ts';
 import { compose, type Composition } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { AgentDriver } from '../../src/contracts/agent-driver.ts';
@@ -20,7 +25,10 @@ const startSchema = z.object({
   flags: z.record(z.string(), z.string()).default({}),
   /** `scripted`: agents without a process, for what is around them. */
   agents: z.enum(['claude-code', 'scripted']).default('claude-code'),
+  /** What a scripted agent says to each prompt; by default it echoes. */
+  answer: z.object({ pieces: z.number(), charsPerPiece: z.number() }).optional(),
 });
+type Start = z.output<typeof startSchema>;
 /** How often it is looked whether a spare is ready. */
 const SPARE_LOOK_MS = 20;
 const nameSchema = z.string();
@@ -104,7 +112,8 @@ async function start({
   apiKey,
   flags,
   agents,
-}: z.output<typeof startSchema>): Promise<string> {
+  answer,
+}: Start): Promise<string> {
   const { config } = loadConfig({
     flags: {
       'data-dir': dataDir,
@@ -126,7 +135,14 @@ async function start({
     telemetry,
     agent: config.agent,
     workspaces: config.workspaces,
-    ...(agents === 'scripted' && { driver: forgetfulDriver() }),
+    tailLimits: {
+      maxItems: config.server.readerMaxItems,
+      maxLagMs: config.server.readerMaxLagMs,
+      maxBytes: config.server.readerMaxBytes,
+    },
+    ...(agents === 'scripted' && {
+      driver: forgetfulDriver(answer === undefined ? {} : { script: longAnswers(answer) }),
+    }),
   });
   const app = createApp({
     pool: composition.pool,
@@ -143,16 +159,22 @@ async function start({
 }
 
 /** Scripted agents, of which nothing remains: a `ScriptedDriver` keeps every process that it has ever started. */
-function forgetfulDriver(): AgentDriver {
-  const driver = new ScriptedDriver();
+function forgetfulDriver(options: ScriptedDriverOptions): AgentDriver {
+  const driver = new ScriptedDriver(options);
   return {
     name: driver.name,
     capabilities: driver.capabilities,
     generation: () => driver.generation(),
-    start: (spec, signal) => new ScriptedDriver().start(spec, signal),
+    start: (spec, signal) => new ScriptedDriver(options).start(spec, signal),
     rescueTranscript: () => driver.rescueTranscript(),
     seedTranscript: (...seed) => driver.seedTranscript(...seed),
   };
+}
+
+/** Every piece is a string of its own, so that nothing shares the memory that is weighed. */
+function longAnswers({ pieces, charsPerPiece }: NonNullable<Start['answer']>): Script {
+  const piece = (): string => randomBytes(charsPerPiece / 2).toString('hex');
+  return () => ({ steps: [{ text: Array.from({ length: pieces }, piece) }] });
 }
 
 /** Twice: what the first round finalizes, the second collects. */
