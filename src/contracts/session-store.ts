@@ -126,8 +126,17 @@ export interface SessionStore {
     records: readonly EventRecord[],
     patch?: SessionPatch,
   ): Promise<void>;
-  /** Records with a number greater than `after`, in order, at most `limit` (1 to 10,000). */
-  readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]>;
+  /**
+   * Records with a number greater than `after`, in order, at most `limit` (1 to 10,000), and no more of them than `maxBytes`
+   * hold (default: no bound): UTF-8 bytes of their bodies and details as JSON. The first always comes, so only an empty page
+   * says that there is no further record.
+   */
+  readEvents(
+    sessionId: string,
+    after: number,
+    limit: number,
+    maxBytes?: number,
+  ): Promise<EventRecord[]>;
   /**
    * Removes the oldest records, as far as `bounds` ask for it, at most `maxRecords` (1 to 10,000) in one call. Never those of
    * a turn without an end, of the last turn, or the last record; so what is left has no holes, and its first number tells a

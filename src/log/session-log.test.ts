@@ -34,9 +34,26 @@ class RecordStore {
     await gate;
   };
 
-  readEvents = async (_id: string, after: number, limit: number): Promise<EventRecord[]> => {
+  /** How many records each page had. */
+  readonly pages: number[] = [];
+
+  readEvents = async (
+    _id: string,
+    after: number,
+    limit: number,
+    maxBytes = Infinity,
+  ): Promise<EventRecord[]> => {
     await Promise.resolve();
-    return this.records.filter(({ number }) => number > after).slice(0, limit);
+    let bytes = 0;
+    const page = this.records
+      .filter(({ number }) => number > after)
+      .slice(0, limit)
+      .filter((kept, index) => {
+        bytes += JSON.stringify(kept).length;
+        return index === 0 || bytes <= maxBytes;
+      });
+    this.pages.push(page.length);
+    return page;
   };
 }
 
@@ -458,4 +475,16 @@ test('a reader of single items that leaves gets none of the rest of a batch', as
   expect((await items.next()).value).toMatchObject({ record: { number: 1 } });
   leaving.abort();
   expect(await items.next()).toEqual({ value: undefined, done: true });
+});
+
+test('a page of the past is bounded in bytes as what waits is, and nothing is left out', async () => {
+  const tailLimits = { maxItems: 10_000, maxLagMs: 60_000, maxBytes: 50_000 };
+  const { store, log } = makeLog({ tailLimits });
+  // Each is in its record twice: its id has it too.
+  const texts = ['a', 'b', 'c', 'd', 'e'].map((letter) => letter.repeat(10_000));
+  await log.append(texts.map((text) => record(text)));
+  const reader = follow(log.read({ after: 0 }));
+  await settle();
+  expect(reader.seen).toEqual(texts);
+  expect(store.pages).toEqual([2, 2, 1]);
 });

@@ -151,11 +151,12 @@ export class SessionLog {
 
   /** The next records from the store that readers have been given, behind the gap where the first of them are gone. */
   async #page(seen: number): Promise<LogItem[]> {
-    const { sessionId, store } = this.#parts;
+    const { sessionId, store, tailLimits = DEFAULT_TAIL_LIMITS } = this.#parts;
     // Not beyond what has been published: a record that is only in the store yet would overtake the previews before it.
     const published = this.#lastNumber;
     const limit = Math.min(BACKLOG_PAGE, published - seen);
-    const records = await store.readEvents(sessionId, seen, limit);
+    // A reader that stalls here holds its page: no more than may wait for it at the live end.
+    const records = await store.readEvents(sessionId, seen, limit, tailLimits.maxBytes);
     const items: LogItem[] = [];
     const gap = gapBefore(seen, records[0]);
     if (gap !== undefined) items.push({ gap: { ...gap, to: Math.min(gap.to, published) } });

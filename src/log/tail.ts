@@ -10,7 +10,8 @@ export interface TailLimits {
   readonly maxLagMs: number;
   /**
    * Memory of the items waiting for the reader, in bytes, roughly: the length of their JSON. One item alone always passes.
-   * What the reader has taken and not finished comes on top, so that it holds at most twice this.
+   * What the reader has taken and not finished comes on top, so that it holds at most twice this. It also bounds a page of
+   * the past, which a reader takes while nothing waits for it yet.
    */
   readonly maxBytes: number;
 }

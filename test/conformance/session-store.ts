@@ -289,6 +289,29 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
         expect(await store.lastEventNumber(id)).toBe(130);
       });
 
+      it('reads no more than so many bytes of bodies and details, but always one record', async () => {
+        const { id } = await create();
+        // Texts of which the characters are fewer than the bytes.
+        const records = [1, 2, 3, 4].map((number) =>
+          aRecord(id, number, { text: 'ä'.repeat(number === 3 ? 5_000 : 1_000) }),
+        );
+        await store.append(id, 1, records);
+        const sizes = records.map(({ body, detail }) =>
+          Buffer.byteLength(JSON.stringify(body) + JSON.stringify(detail)),
+        );
+        const [first = 0, second = 0] = sizes;
+        const numbers = async (after: number, limit: number, maxBytes: number) =>
+          (await store.readEvents(id, after, limit, maxBytes)).map(({ number }) => number);
+        expect(await numbers(0, 10, 1)).toEqual([1]);
+        expect(await numbers(0, 10, first + second - 1)).toEqual([1]);
+        expect(await numbers(0, 10, first + second)).toEqual([1, 2]);
+        // No later one that would fit comes past one that does not.
+        expect(await numbers(1, 10, second + 2_500)).toEqual([2]);
+        expect(await numbers(2, 10, 1)).toEqual([3]);
+        expect(await numbers(0, 3, 1_000_000)).toEqual([1, 2, 3]);
+        expect(await numbers(4, 10, 1)).toEqual([]);
+      });
+
       it('trims the oldest events beyond a number; numbers never begin again', async () => {
         const { id } = await create();
         for (const turn of [0, 1, 2, 3])

@@ -165,13 +165,24 @@ export class MemorySessionStore implements SessionStore {
     this.#markTurns(session, records);
   }
 
-  async readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]> {
+  async readEvents(
+    sessionId: string,
+    after: number,
+    limit: number,
+    maxBytes = Infinity,
+  ): Promise<EventRecord[]> {
     this.#checkOpen();
     checkLimit(limit, MAX_READ_RECORDS);
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return [];
     const from = Math.max(0, after + 1 - session.firstNumber);
-    return session.events.slice(from, from + limit).map(recordOf);
+    const page = session.events.slice(from, from + limit);
+    let bytes = 0;
+    const tooMany = page.findIndex((event, index) => {
+      bytes += event.bytes;
+      return index > 0 && bytes > maxBytes;
+    });
+    return (tooMany < 0 ? page : page.slice(0, tooMany)).map(recordOf);
   }
 
   async trimEvents(sessionId: string, bounds: EventBounds, maxRecords: number): Promise<Trimmed> {

@@ -178,9 +178,17 @@ export class SqlSessionStore implements SessionStore {
     });
   }
 
-  readEvents(sessionId: string, after: number, limit: number): Promise<EventRecord[]> {
+  readEvents(
+    sessionId: string,
+    after: number,
+    limit: number,
+    maxBytes?: number,
+  ): Promise<EventRecord[]> {
     return this.#mapped(async () => {
       checkLimit(limit, MAX_READ_RECORDS);
+      // The first always comes, so one alone has no bound; the readers of turns mostly begin with one.
+      if (maxBytes !== undefined && limit > 1)
+        return this.#readBounded(sessionId, after, limit, maxBytes);
       const rows = await this.#db
         .selectFrom('events')
         .selectAll()
@@ -286,6 +294,57 @@ export class SqlSessionStore implements SessionStore {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** In one statement: between two, a trim could take what the first has found. Only sizes go through the sum. */
+  async #readBounded(
+    sessionId: string,
+    after: number,
+    limit: number,
+    maxBytes: number,
+  ): Promise<EventRecord[]> {
+    const { rows } = await this.#statements.run(
+      this.#db,
+      'page',
+      [sessionId, after, limit, sessionId, after, maxBytes],
+      () =>
+        this.#db
+          .with('sizes', (db) =>
+            db
+              .selectFrom('events')
+              .select(['number', EVENT_BYTES.as('bytes')])
+              .where('session_id', '=', sessionId)
+              .where('number', '>', after)
+              .orderBy('number')
+              .limit(limit),
+          )
+          .with('sums', (db) =>
+            db
+              .selectFrom('sizes')
+              .select(['number', 'bytes'])
+              .select(({ fn }) =>
+                fn
+                  .sum<number>('bytes')
+                  .over((over) => over.orderBy('number'))
+                  .as('total'),
+              ),
+          )
+          .selectFrom('events')
+          .selectAll()
+          .where('session_id', '=', sessionId)
+          .where('number', '>', after)
+          .where('number', '<=', (outer) =>
+            outer
+              .selectFrom('sums')
+              .select(({ fn }) => fn.max('sums.number').as('last'))
+              // The second for the first of them, which always comes.
+              .where((eb) =>
+                eb.or([eb('total', '<=', maxBytes), eb('total', '=', eb.ref('bytes'))]),
+              ),
+          )
+          .orderBy('number'),
+    );
+    return rows.map(toEvent);
   }
 
   async #close(): Promise<void> {
