@@ -429,23 +429,31 @@ test('the reader of a turn that is gone, or partly, ends behind the gap', async 
   expect(gone.seen).toEqual(['gap 1-3']);
 });
 
-test('what waits for a stalled reader is bounded in bytes, whatever is written', async () => {
-  const maxBytes = 100_000;
-  const { log } = makeLog({ tailLimits: { maxItems: 10_000, maxLagMs: 60_000, maxBytes } });
-  const stalled = log.read({ after: 0 });
-  const first = stalled.next();
-  await settle();
-  const text = 'x'.repeat(10_000);
-  let offered = 0;
-  while (log.readerCount > 0) {
-    log.preview('turn_1', delta(text));
-    offered += text.length;
-    expect(offered).toBeLessThanOrEqual(maxBytes + text.length);
-  }
-  expect(offered).toBeGreaterThan(maxBytes / 2);
-  // What it had been given by then is dropped with the rest.
-  await expect(first).rejects.toMatchObject({ code: 'reader_too_slow' });
-});
+test.each([
+  ['x', 1],
+  // Two bytes for each character, as one beyond Latin-1 makes it.
+  ['я', 2],
+])(
+  'what waits for a stalled reader is bounded in bytes, whatever is written: %s',
+  async (letter, charBytes) => {
+    const maxBytes = 100_000;
+    const { log } = makeLog({ tailLimits: { maxItems: 10_000, maxLagMs: 60_000, maxBytes } });
+    const stalled = log.read({ after: 0 });
+    const first = stalled.next();
+    await settle();
+    const text = letter.repeat(10_000);
+    const bytes = charBytes * text.length;
+    let offered = 0;
+    while (log.readerCount > 0) {
+      log.preview('turn_1', delta(text));
+      offered += bytes;
+      expect(offered).toBeLessThanOrEqual(maxBytes + bytes);
+    }
+    expect(offered).toBeGreaterThan(maxBytes / 2);
+    // What it had been given by then is dropped with the rest.
+    await expect(first).rejects.toMatchObject({ code: 'reader_too_slow' });
+  },
+);
 
 test('a reader of batches gets what is there at once, and what came meanwhile with the next', async () => {
   const { log } = makeLog();

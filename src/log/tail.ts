@@ -9,7 +9,7 @@ export interface TailLimits {
   /** Age of the oldest waiting item, in milliseconds, at the moment a further one arrives. */
   readonly maxLagMs: number;
   /**
-   * Memory of the items waiting for the reader, in bytes, roughly: the length of their JSON. One item alone always passes.
+   * Memory of the items waiting for the reader, in bytes, roughly: that of their JSON as text. One item alone always passes.
    * What the reader has taken and not finished comes on top, so that it holds at most twice this. It also bounds a page of
    * the past, which a reader takes while nothing waits for it yet.
    */
