@@ -137,6 +137,8 @@ const PLANTED: Readonly<Record<string, Planted>> = {
     'src/pool/planted.ts',
     "import { EventEmitter } from 'node:events';",
   ),
+  'package:node:v8': plant('src/pool/planted.ts', "import v8 from 'node:v8';"),
+  'package:node:vm': plant('src/http/planted.ts', "import { runInNewContext } from 'node:vm';"),
   'package:node:stream': plant('src/http/planted.ts', "import { Readable } from 'node:stream';"),
 };
 

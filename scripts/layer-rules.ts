@@ -266,6 +266,8 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     types: ['cli'],
     reason: 'State changes are told through named callbacks.',
   },
+  'node:v8': { rooms: ['cli'], reason: 'The heap belongs to the process, and so to its program.' },
+  'node:vm': { rooms: ['cli'], reason: 'Nothing that comes from outside is ever run as code.' },
   'node:stream': {
     rooms: [],
     types: ['cli'],

@@ -38,6 +38,8 @@ export interface RunningServer {
   readonly url: string;
   /** The embedded simulator, when it answers. */
   readonly simulator?: { readonly url: string };
+  /** Whether a turn runs or waits. */
+  readonly busy: boolean;
   /** Takes no new turns, lets running ones finish within `pool.drainMs`, and leaves nothing behind. May be called twice. */
   drain(reason: string): Promise<void>;
   /** The same at once: what runs is interrupted. */
@@ -144,6 +146,9 @@ function running({ url, app, composition, simulator, log }: Running): RunningSer
   return {
     url,
     ...(simulator !== undefined && { simulator: { url: simulator.url } }),
+    get busy() {
+      return Object.keys(composition.pool.stats().phases).length > 0;
+    },
     stopped: stopped.promise,
     drain: (reason) => stop(undefined, reason),
     close() {

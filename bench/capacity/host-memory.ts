@@ -1,7 +1,7 @@
 import { Agent, request, type ClientRequest } from 'node:http';
 import { z } from 'zod';
 
-import { readMemory, readPopulation } from './readings.ts';
+import { readMemory, readPopulation, readResting } from './readings.ts';
 import { shareOf } from './sizing.ts';
 import { progress, range, withServer, type Stand } from './stand.ts';
 import type { Child } from '../child.ts';
@@ -11,12 +11,6 @@ const PROCESSES = 32;
 const MIB = 2 ** 20;
 const KIB = 2 ** 10;
 const PREFIX = 'known-';
-
-/**
- * By itself Node lets the part of the heap for new objects grow to 128 MiB under load, nearly all of it empty after each
- * collection, and it counts as resident. So limited it has 32.
- */
-const YOUNG_LIMIT = '--max-semi-space-size=16';
 
 interface Size {
   readonly known: number;
@@ -36,25 +30,16 @@ const QUICK: Size = { known: 200, resident: 100, readers: 20, step: 200 };
  */
 export async function measureHost(stand: Stand): Promise<Comparison[]> {
   const size = stand.quick ? QUICK : FULL;
-  return [
-    ...(await withReaders(stand, size, [])),
-    ...(await withReaders(stand, size, [YOUNG_LIMIT])),
-    ...(await allResident(stand, size)),
-  ];
+  return [...(await withReaders(stand, size)), ...(await allResident(stand, size))];
 }
 
 /** As many sessions in memory as by default; then readers on them. */
-async function withReaders(
-  stand: Stand,
-  size: Size,
-  nodeArguments: readonly string[],
-): Promise<Comparison[]> {
+async function withReaders(stand: Stand, size: Size): Promise<Comparison[]> {
   const { known, resident, readers } = size;
-  const start = { ...scripted(resident), nodeArguments };
-  const how = nodeArguments.length === 0 ? '' : ', young heap limited';
-  return withServer(stand, `host${nodeArguments.join('')}`, start, async ({ server, url }) => {
+  return withServer(stand, 'host', scripted(resident), async ({ server, url }) => {
     const empty = await readMemory(server);
     const full = await promptAll(server, size);
+    const resting = await readResting(server);
     const population = await readPopulation(server);
     if (population.residentSessions !== resident || population.processes !== PROCESSES) {
       throw new Error(`Another population than expected: ${JSON.stringify(population)}`);
@@ -63,13 +48,14 @@ async function withReaders(
     const streams = await Promise.all(
       range(readers).map((reader) => follow(url, `${PREFIX}${known - 1 - (reader % resident)}`)),
     );
-    const read = await readMemory(server);
+    const read = await readResting(server);
     for (const stream of streams) stream.destroy();
     return [
-      megabytes(`server, no session${how}`, empty.rssBytes),
-      megabytes(`server, ${known} known, ${resident} in memory${how}`, full.rssBytes),
-      megabytes(`the same with ${readers} readers${how}`, read.rssBytes),
-      kilobytes(`a reader on a stream${how}`, shareOf(full.usedBytes, read.usedBytes, readers)),
+      megabytes('server, no session', empty.rssBytes),
+      megabytes(`server, ${known} known, ${resident} in memory, after work`, full.rssBytes),
+      megabytes('the same, at rest', resting.rssBytes),
+      megabytes(`the same with ${readers} readers, at rest`, read.rssBytes),
+      kilobytes('a reader on a stream', shareOf(resting.usedBytes, read.usedBytes, readers)),
     ];
   });
 }
@@ -80,8 +66,10 @@ async function allResident(stand: Stand, size: Size): Promise<Comparison[]> {
   return withServer(stand, 'host-all', scripted(known), async ({ server }) => {
     const empty = await readMemory(server);
     const full = await promptAll(server, size);
+    const resting = await readResting(server);
     return [
-      megabytes(`server, ${known} known, all in memory`, full.rssBytes),
+      megabytes(`server, ${known} known, all in memory, after work`, full.rssBytes),
+      megabytes('the same, at rest', resting.rssBytes),
       kilobytes('a session in memory', shareOf(empty.usedBytes, full.usedBytes, known)),
     ];
   });

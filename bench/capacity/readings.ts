@@ -10,6 +10,11 @@ export function readMemory(server: Child): Promise<z.output<typeof memorySchema>
   return server.call('memory', null, memorySchema);
 }
 
+/** The same when it has been at rest for a while, and has given back what it does not use. */
+export function readResting(server: Child): Promise<z.output<typeof memorySchema>> {
+  return server.call('restingMemory', null, memorySchema);
+}
+
 /** How many sessions a server has in memory, and how many processes. */
 export function readPopulation(server: Child): Promise<z.output<typeof populationSchema>> {
   return server.call('population', null, populationSchema);

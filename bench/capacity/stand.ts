@@ -28,21 +28,19 @@ interface ServerStart {
   readonly agents?: 'claude-code' | 'scripted';
   /** What scripted agents say to each prompt; by default they echo. */
   readonly answer?: { readonly pieces: number; readonly charsPerPiece: number };
-  /** Further arguments of Node. */
-  readonly nodeArguments?: readonly string[];
 }
 
 /** Starts a server in a process of its own, with a data folder of that name, and ends it after `use`. */
 export async function withServer<T>(
   { folder, environment, simulatorUrl }: Stand,
   name: string,
-  { nodeArguments = [], ...start }: ServerStart,
+  start: ServerStart,
   use: (running: ServerUnderTest) => Promise<T>,
 ): Promise<T> {
   const server = startChild(new URL('../latency/server-process.ts', import.meta.url), {
     environment,
     errorFile: join(folder, `${name}.log`),
-    nodeArguments: ['--expose-gc', ...nodeArguments],
+    nodeArguments: ['--expose-gc'],
   });
   try {
     const dataDir = join(folder, name);

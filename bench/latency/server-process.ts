@@ -9,6 +9,7 @@ import {
   ScriptedDriver,
   type ScriptedDriverOptions,
 } from '../../src/agent/scripted/scripted-driver.ts';
+import { collectAll } from '../../src/cli/idle-memory.ts';
 import { compose, type Composition } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { AgentDriver } from '../../src/contracts/agent-driver.ts';
@@ -97,8 +98,12 @@ serveParent({
     /** What this process holds: all that is resident, and what it needs of its heap once garbage is collected. */
     memory() {
       collectGarbage();
-      const { rss, heapUsed, external } = process.memoryUsage();
-      return { rssBytes: rss, usedBytes: heapUsed + external };
+      return memoryNow();
+    },
+    /** The same after what `serve` does when it has been at rest for a while. */
+    restingMemory() {
+      collectAll();
+      return memoryNow();
     },
     /** What each agent process holds, with what it has started. */
     agents: async () => Promise.all((await childrenOf(process.pid)).map(treeMemory)),
@@ -181,6 +186,11 @@ function longAnswers({ pieces, charsPerPiece }: NonNullable<Start['answer']>): S
 function collectGarbage(): void {
   if (globalThis.gc === undefined) throw new Error('Start this process with --expose-gc.');
   for (let round = 0; round < 2; round += 1) globalThis.gc();
+}
+
+function memoryNow() {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rssBytes: rss, usedBytes: heapUsed + external };
 }
 
 function server(): NonNullable<typeof running> {

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import { banner } from '../banner.ts';
 import { createPinoLogger } from '../../telemetry/pino-logger.ts';
 import { failureText } from '../failure.ts';
+import { collectAll, giveBackIdleMemory } from '../idle-memory.ts';
 import { loadFromCommand } from '../setting-flags.ts';
 import { PrometheusMetrics } from '../../telemetry/prometheus-metrics.ts';
 import { resolveUpstream } from '../../config/upstream.ts';
@@ -22,7 +23,11 @@ export async function serve(command: Command, context: CliContext): Promise<numb
     const { startServer } = await import('../../server.ts');
     return await runUntilStopped(
       () => startServer(loaded, { upstream, telemetry }),
-      ({ url }) => context.stdout.write(banner(loaded, upstream.kind, url)),
+      (server) => {
+        context.stdout.write(banner(loaded, upstream.kind, server.url));
+        const stop = giveBackIdleMemory({ busy: () => server.busy, collect: collectAll });
+        void server.stopped.catch(() => {}).then(stop);
+      },
       context,
     );
   } catch (error) {
