@@ -33,8 +33,8 @@ const FULL = 240;
 const FLOODS: readonly Flood[] = [
   { what: 'flood, 1 stream', streams: 1, count: 320_000, burst: SOME },
   { what: 'flood, 50 streams', streams: 50, count: 6_400, burst: SOME },
-  { what: 'flood, 200 streams', streams: 200, count: 1_600, burst: SOME },
-  { what: 'flood, 200 streams, full pipes', streams: 200, count: 1_600, burst: FULL },
+  { what: 'flood, 200 streams', streams: 200, count: 6_400, burst: SOME },
+  { what: 'flood, 200 streams, full pipes', streams: 200, count: 6_400, burst: FULL },
   { what: 'flood, 200 short turns', streams: 200, count: 320, burst: SOME },
 ];
 /** A smoke run has so many times fewer deltas. */
