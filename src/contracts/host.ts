@@ -57,6 +57,11 @@ export interface Host {
   /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */
   removeWorkspace(path: string): Promise<void>;
   /**
+   * Removes workspaces that were made for sessions which never came to be: those of unknown sessions that are empty. Nothing
+   * that somebody put there is lost, also where the store was. Returns how many there were. Call once, before any start.
+   */
+  sweepWorkspaces(isKnown: (sessionId: string) => Promise<boolean>): Promise<number>;
+  /**
    * Ends and removes what an earlier host left behind; touches nothing that is not provably ours. Call once, before any
    * start. `salvage` may take out of a folder what would go with it: it is given each that a record speaks for, when its
    * processes are gone. One that it rejects for stays for the next sweep, and so does one that can't be removed.

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 import { RoundhouseError, errorText } from '../errors.ts';
@@ -68,6 +68,16 @@ export async function removeOwnFolder(parent: string, path: string): Promise<boo
     await rm(target, { recursive: true, force: true, maxRetries: 3 });
   }
   return true;
+}
+
+/** Removes a folder in which there is nothing. Returns whether it did. */
+export async function removeIfEmpty(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function isRealFolder(path: string): Promise<boolean> {

@@ -12,7 +12,13 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { errorText } from '../errors.ts';
 import { endProcesses } from './end-processes.ts';
 import { findFolder } from './find-folder.ts';
-import { makePrivateFolder, makePrivateRoot, ownFolders, removeOwnFolder } from './folders.ts';
+import {
+  makePrivateFolder,
+  makePrivateRoot,
+  ownFolders,
+  removeIfEmpty,
+  removeOwnFolder,
+} from './folders.ts';
 import { ProcessRegistry } from './process-registry.ts';
 
 /** What a host is made of. */
@@ -100,6 +106,15 @@ export class LocalHost implements Host {
 
   async removeWorkspace(path: string): Promise<void> {
     await removeOwnFolder(this.#workspaces, path);
+  }
+
+  async sweepWorkspaces(isKnown: (sessionId: string) => Promise<boolean>): Promise<number> {
+    let removed = 0;
+    for (const name of await ownFolders(this.#workspaces)) {
+      if (!(await isKnown(name)) && (await removeIfEmpty(join(this.#workspaces, name))))
+        removed += 1;
+    }
+    return removed;
   }
 
   async sweep(

@@ -316,3 +316,14 @@ test('what only the folder of a killed process has of a transcript is taken into
   expect(lives.host.folders).not.toContain(folder);
   expect(rescuing).toHaveBeenCalledTimes(3);
 });
+
+test('the workspace of a session that was about to be made when the host died goes at the next start', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await first.pool.getSessionClient('a');
+  await lives.host.createWorkspace('sesn_never');
+  first.crash();
+  await lives.live().pool.recover();
+  const row = await lives.store.findSession('default', 'a');
+  expect([...lives.host.workspaces]).toEqual([row?.workspace]);
+});

@@ -41,6 +41,8 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   // First of all: a process of the earlier host may still be writing.
   const swept = await host.sweep(await staleFolders(store), (left) => salvage(left, parts));
   const oneShotsRemoved = await removeOneShots(parts);
+  // Those of prepared processes, and of sessions that were about to be made, when the host died.
+  await host.sweepWorkspaces(async (id) => (await store.getSession(id)) !== undefined);
   const unfinished = await store.unfinishedTurns();
   const delivered = unfinished.filter((turn) => turn.delivered);
   let turnsEnded = 0;

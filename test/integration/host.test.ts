@@ -89,6 +89,25 @@ describe('folders', () => {
     }
   });
 
+  it('of sessions that never came to be are removed, and only when there is nothing in them', async () => {
+    const host = await open();
+    const known = await host.createWorkspace('sesn_known');
+    const unused = await host.createWorkspace('sesn_unused');
+    const written = await host.createWorkspace('sesn_written');
+    await writeFile(join(written, 'notes.txt'), 'mine');
+    const outside = join(dataDir, 'outside');
+    await mkdir(outside);
+    await symlink(outside, join(dataDir, 'workspaces', 'sesn_link'));
+    const removed = await host.sweepWorkspaces((id) => Promise.resolve(id === 'sesn_known'));
+    expect(removed).toBe(1);
+    expect([known, unused, written, outside].map((path) => existsSync(path))).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('are removed only where this host makes them', async () => {
     const host = await open();
     const outside = join(dataDir, 'outside');

@@ -52,6 +52,18 @@ export class FakeHost implements Host {
     return Promise.resolve();
   }
 
+  /** Every workspace here is empty. */
+  async sweepWorkspaces(isKnown: (sessionId: string) => Promise<boolean>): Promise<number> {
+    let removed = 0;
+    for (const path of this.workspaces) {
+      const [, sessionId] = /^\/workspaces\/(.*)$/.exec(path) ?? [];
+      if (sessionId === undefined || (await isKnown(sessionId))) continue;
+      this.workspaces.delete(path);
+      removed += 1;
+    }
+    return removed;
+  }
+
   async sweep(
     keepFolders: ReadonlySet<string>,
     salvage?: (left: LeftFolder) => Promise<void>,
