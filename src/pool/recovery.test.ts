@@ -327,3 +327,16 @@ test('the workspace of a session that was about to be made when the host died go
   const row = await lives.store.findSession('default', 'a');
   expect([...lives.host.workspaces]).toEqual([row?.workspace]);
 });
+
+test('a session that can not be read keeps its workspace, and no host from starting', async () => {
+  const lives = makeLives();
+  const first = lives.live();
+  await first.pool.getSessionClient('a');
+  first.crash();
+  const row = await lives.store.findSession('default', 'a');
+  vi.spyOn(lives.store, 'getSession').mockRejectedValue(
+    new RoundhouseError('storage_failed', 'The row can not be read.'),
+  );
+  await lives.live().pool.recover();
+  expect([...lives.host.workspaces]).toEqual([row?.workspace]);
+});

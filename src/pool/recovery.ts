@@ -42,7 +42,13 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   const swept = await host.sweep(await staleFolders(store), (left) => salvage(left, parts));
   const oneShotsRemoved = await removeOneShots(parts);
   // Those of prepared processes, and of sessions that were about to be made, when the host died.
-  await host.sweepWorkspaces(async (id) => (await store.getSession(id)) !== undefined);
+  await host.sweepWorkspaces((id) =>
+    store.getSession(id).then(
+      (row) => row !== undefined,
+      // One that can't be read is there all the same, and keeps no host from starting.
+      () => true,
+    ),
+  );
   const unfinished = await store.unfinishedTurns();
   const delivered = unfinished.filter((turn) => turn.delivered);
   let turnsEnded = 0;
