@@ -1,9 +1,10 @@
+import { GrowingText } from '../events/growing-text.ts';
 import type { Preview, PreviewBlock } from '../events/preview.ts';
 
 interface OpenBlock {
   readonly index: number;
   readonly block: PreviewBlock;
-  text: string;
+  readonly text: GrowingText;
   stopped: boolean;
 }
 
@@ -27,16 +28,15 @@ export class OpenMessage {
         this.#blocks.set(preview.index, {
           index: preview.index,
           block: preview.block,
-          text: '',
+          text: new GrowingText(),
           stopped: false,
         });
         return;
       case 'text_delta':
       case 'thinking_delta':
       case 'tool_input_delta': {
-        const block = this.#blocks.get(preview.index);
-        if (block !== undefined)
-          block.text += preview.kind === 'tool_input_delta' ? preview.json : preview.text;
+        const piece = preview.kind === 'tool_input_delta' ? preview.json : preview.text;
+        this.#blocks.get(preview.index)?.text.add(piece);
         return;
       }
       case 'block_stop': {
@@ -67,7 +67,7 @@ export class OpenMessage {
     const previews: Preview[] = [this.#start];
     for (const { index, block, text, stopped } of this.#blocks.values()) {
       previews.push({ kind: 'block_start', messageId, index, block });
-      if (text !== '') previews.push(deltaOf(block, messageId, index, text));
+      if (text.length > 0) previews.push(deltaOf(block, messageId, index, text.toString()));
       if (stopped) previews.push({ kind: 'block_stop', messageId, index });
     }
     return previews.map((preview) => ({ turnId: this.#turnId, preview }));

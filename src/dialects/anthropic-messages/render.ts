@@ -1,5 +1,6 @@
 import type { TextBlock, ThinkingBlock } from '@anthropic-ai/sdk/resources/messages';
 import { RoundhouseError } from '../../errors.ts';
+import { GrowingText } from '../../events/growing-text.ts';
 import type { LogItem, Preview } from '../../events/preview.ts';
 import { turnEndOf } from '../../events/record.ts';
 import type { EventRecord, TurnEnd } from '../../events/record.ts';
@@ -25,7 +26,7 @@ interface PendingBlock {
   place: { readonly messageId: string; readonly index: number } | undefined;
   /** Its index in the answer; undefined until something of it is shown. */
   index: number | undefined;
-  sent: string;
+  readonly sent: GrowingText;
   /** How much of `sent` the present attempt has repeated; less only after a retry. */
   repeated: number;
   unsent: string;
@@ -144,7 +145,7 @@ export class MessageRenderer {
 
   /** The model is asked again: what was shown must be repeated, what was not is forgotten. */
   #abandonPending(): void {
-    const shown = this.#queue.filter((block) => block.sent !== '');
+    const shown = this.#queue.filter((block) => block.sent.length > 0);
     for (const block of shown) Object.assign(block, { place: undefined, repeated: 0, unsent: '' });
     this.#queue.splice(0, this.#queue.length, ...shown);
   }
@@ -153,7 +154,14 @@ export class MessageRenderer {
     if (kind === 'thinking' && !this.#options.showThinking) return;
     const abandoned = this.#queue.find((block) => block.place === undefined);
     if (abandoned === undefined) {
-      this.#queue.push({ kind, place, index: undefined, sent: '', repeated: 0, unsent: '' });
+      this.#queue.push({
+        kind,
+        place,
+        index: undefined,
+        sent: new GrowingText(),
+        repeated: 0,
+        unsent: '',
+      });
     } else if (abandoned.kind === kind) {
       abandoned.place = place;
     } else {
@@ -165,14 +173,22 @@ export class MessageRenderer {
     const block = this.#find(delta);
     // Without its beginning a block can't be shown as it comes: its record brings all of it.
     if (block === undefined) return;
-    const toRepeat = block.sent.slice(block.repeated, block.repeated + delta.text.length);
-    if (!delta.text.startsWith(toRepeat)) {
+    if (block.repeated === block.sent.length) {
+      block.unsent += delta.text;
+    } else if (!this.#repeat(block, delta.text)) {
       this.#failAsDifferent();
       return;
     }
-    block.repeated += toRepeat.length;
-    block.unsent += delta.text.slice(toRepeat.length);
     if (block === this.#queue[0]) this.#show(block);
+  }
+
+  /** Text of a further attempt, which begins with what was shown. False when it does not. */
+  #repeat(block: PendingBlock, text: string): boolean {
+    const toRepeat = block.sent.toString().slice(block.repeated, block.repeated + text.length);
+    if (!text.startsWith(toRepeat)) return false;
+    block.repeated += toRepeat.length;
+    block.unsent += text.slice(toRepeat.length);
+    return true;
   }
 
   /** The record of a block has come: the rest of it is shown, and it is over. So are the ones before it. */
@@ -196,7 +212,7 @@ export class MessageRenderer {
     }
     this.#closeBefore(block);
     if (this.#stage === 'ended') return;
-    if (!text.startsWith(block.sent)) {
+    if (!text.startsWith(block.sent.toString())) {
       this.#failAsDifferent();
       return;
     }
@@ -259,7 +275,7 @@ export class MessageRenderer {
         ? ({ type: 'text_delta', text: block.unsent } as const)
         : ({ type: 'thinking_delta', thinking: block.unsent } as const);
     this.#out.push({ type: 'content_block_delta', index: block.index, delta });
-    block.sent += block.unsent;
+    block.sent.add(block.unsent);
     block.repeated = block.sent.length;
     block.unsent = '';
   }
