@@ -111,7 +111,10 @@ export class SseWriter {
    */
   #write(text: string): boolean {
     if (this.#socket === undefined) return this.#response.write(text);
-    return this.#socket.write(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+    const bytes = Buffer.byteLength(text);
+    const chunk = `${bytes.toString(16)}\r\n${text}\r\n`;
+    // ASCII alone has as many bytes as characters. Told so, Node need not measure and translate it once more.
+    return this.#socket.write(chunk, bytes === text.length ? 'latin1' : 'utf8');
   }
 
   readonly #onDrain = (): void => {
