@@ -186,9 +186,9 @@ test('previews keep their place among the records that are being written', async
   const gate = Promise.withResolvers<void>();
   store.gate = gate.promise;
   void log.append([record('a')]);
-  log.preview('turn_1', START);
+  log.previews('turn_1', [START]);
   void log.append([record('b')]);
-  log.preview('turn_1', OPEN);
+  log.previews('turn_1', [OPEN]);
   await settle();
   expect(reader.seen).toEqual([]);
   gate.resolve();
@@ -233,13 +233,13 @@ test('a reader that names a number which is not there yet gets only what comes a
 
 test('a reader that joins in the middle of a message is first shown what was written of it', async () => {
   const { log } = makeLog();
-  log.preview('turn_1', START);
-  log.preview('turn_1', OPEN);
-  for (const part of ['one ', 'two ']) log.preview('turn_1', delta(part));
+  log.previews('turn_1', [START]);
+  log.previews('turn_1', [OPEN]);
+  for (const part of ['one ', 'two ']) log.previews('turn_1', [delta(part)]);
   const reader = follow(log.read({ after: 0 }));
   await settle();
-  log.preview('turn_1', delta('three'));
-  log.preview('turn_1', STOP);
+  log.previews('turn_1', [delta('three')]);
+  log.previews('turn_1', [STOP]);
   await log.append([record('one two three')]);
   await settle();
   expect(reader.seen).toEqual([
@@ -262,8 +262,8 @@ test('a reader that joins in the middle of a message is first shown what was wri
 
 test('no preview follows the record that completes it, also for a reader who joins while that is being written', async () => {
   const { store, log } = makeLog();
-  log.preview('turn_1', START);
-  log.preview('turn_1', OPEN);
+  log.previews('turn_1', [START]);
+  log.previews('turn_1', [OPEN]);
   await log.append([{ ...record('before'), detail: {} }]);
   const gate = Promise.withResolvers<void>();
   store.gate = gate.promise;
@@ -283,8 +283,8 @@ test('a reader of one turn gets its items only, and ends with the record that en
   await log.append([record('a1', 'turn_a'), record('b1', 'turn_b')]);
   const live = follow(log.read({ after: 0, turnId: 'turn_a' }));
   await settle();
-  log.preview('turn_b', START);
-  log.preview('turn_a', START);
+  log.previews('turn_b', [START]);
+  log.previews('turn_a', [START]);
   await log.append([record('b2', 'turn_b', true), record('a2', 'turn_a', true)]);
   await log.append([record('a3', 'turn_a')]);
   expect(await live.done).toBe('ended');
@@ -404,7 +404,7 @@ test('behind a gap too, no record is shown before it was published', async () =>
   store.gate = gate.promise;
   const written = log.append([record('r4')]);
   await settle();
-  log.preview('turn_1', START);
+  log.previews('turn_1', [START]);
   const reader = follow(log.read({ after: 0 }));
   await settle();
   expect(store.records).toHaveLength(2);
@@ -445,7 +445,7 @@ test.each([
     const bytes = charBytes * text.length;
     let offered = 0;
     while (log.readerCount > 0) {
-      log.preview('turn_1', delta(text));
+      log.previews('turn_1', [delta(text)]);
       offered += bytes;
       expect(offered).toBeLessThanOrEqual(maxBytes + bytes);
     }
@@ -463,12 +463,12 @@ test('a reader of batches gets what is there at once, and what came meanwhile wi
   expect(await next()).toEqual(['a', 'b']);
   const waiting = next();
   await settle();
-  log.preview('turn_1', START);
-  log.preview('turn_1', OPEN);
+  log.previews('turn_1', [START]);
+  log.previews('turn_1', [OPEN]);
   expect(await waiting).toEqual(['message_start', 'block_start']);
-  log.preview('turn_1', delta('one'));
+  log.previews('turn_1', [delta('one')]);
   await log.append([record('c')]);
-  log.preview('turn_1', delta('two'));
+  log.previews('turn_1', [delta('two')]);
   await settle();
   expect(await next()).toEqual(['+one', 'c', '+two']);
   await batches.return();

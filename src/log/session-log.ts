@@ -44,7 +44,7 @@ type Pending =
       readonly resolve: (records: EventRecord[]) => void;
       readonly reject: (error: RoundhouseError) => void;
     }
-  | { readonly turnId: string; readonly preview: Preview };
+  | { readonly turnId: string; readonly previews: readonly Preview[] };
 
 /**
  * The log of one session: it numbers records, appends them to the store before any reader sees them, and hands records and
@@ -90,10 +90,10 @@ export class SessionLog {
     });
   }
 
-  /** Hands a preview to the readers, behind everything that was appended before it. */
-  preview(turnId: string, preview: Preview): void {
-    if (this.#writing) this.#pending.push({ turnId, preview });
-    else this.#publishPreview(turnId, preview);
+  /** Hands previews that came at once to the readers, behind everything that was appended before them. */
+  previews(turnId: string, previews: readonly Preview[]): void {
+    if (this.#writing) this.#pending.push({ turnId, previews });
+    else this.#publishPreviews(turnId, previews);
   }
 
   /** What {@link SessionLog.readBatches} gives, item by item. */
@@ -180,7 +180,7 @@ export class SessionLog {
     this.#writing = true;
     try {
       for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-        if ('preview' in next) this.#publishPreview(next.turnId, next.preview);
+        if ('previews' in next) this.#publishPreviews(next.turnId, next.previews);
         else await this.#writeRecords(next);
       }
     } finally {
@@ -215,20 +215,21 @@ export class SessionLog {
     this.#open.completeBlock(record.detail.modelMessageId, record.detail.blockIndex);
     if (record.type === 'span.model_request_end' || turnEndOf(record) !== undefined)
       this.#open.clear();
-    this.#offer({ record });
+    this.#offer([{ record }]);
   }
 
-  #publishPreview(turnId: string, preview: Preview): void {
-    this.#open.observe(turnId, preview);
-    this.#offer({ turnId, preview });
+  #publishPreviews(turnId: string, previews: readonly Preview[]): void {
+    for (const preview of previews) this.#open.observe(turnId, preview);
+    if (this.#tails.size > 0) this.#offer(previews.map((preview) => ({ turnId, preview })));
   }
 
-  #offer(item: LiveItem): void {
+  #offer(items: readonly LiveItem[]): void {
     if (this.#tails.size === 0) return;
-    // Once for all readers: they share the item.
-    const bytes = approximateBytes(item);
+    // Once for all readers: they share the items.
+    let bytes = 0;
+    for (const item of items) bytes += approximateBytes(item);
     for (const tail of this.#tails) {
-      if (tail.offer(item, bytes)) continue;
+      if (tail.offer(items, bytes)) continue;
       this.#leave(tail);
       this.#parts.telemetry.metrics.count('roundhouse_readers_cut_total');
       this.#parts.telemetry.log.warn('session_reader_cut', {

@@ -9,7 +9,8 @@ export interface TailLimits {
   /** Age of the oldest waiting item, in milliseconds, at the moment a further one arrives. */
   readonly maxLagMs: number;
   /**
-   * Memory of the items waiting for the reader, in bytes, roughly: that of their JSON as text. One item alone always passes.
+   * Memory of the items waiting for the reader, in bytes, roughly: that of their JSON as text. What comes at once passes
+   * where nothing waits.
    * What the reader has taken and not finished comes on top, so that it holds at most twice this. It also bounds a page of
    * the past, which a reader takes while nothing waits for it yet.
    */
@@ -46,8 +47,8 @@ export class Tail {
     return this.#bytes;
   }
 
-  /** Hands an item of about `bytes` over. False when the reader has been cut, now or before. */
-  offer(item: LiveItem, bytes: number): boolean {
+  /** Hands over what came at once, about `bytes` of it. False when the reader has been cut, now or before. */
+  offer(items: readonly LiveItem[], bytes: number): boolean {
     if (this.#end !== undefined) return false;
     const now = monotonicMs();
     if (this.#items.length === 0) this.#oldestAtMs = now;
@@ -65,7 +66,7 @@ export class Tail {
       );
       return false;
     }
-    this.#items.push(item);
+    this.#items.push(...items);
     this.#bytes += bytes;
     this.#wakeUp();
     return true;

@@ -6,6 +6,7 @@ import { deliveredRecord } from './turn-records.ts';
 import type { Turn } from './turn.ts';
 import type { AgentOutput } from '../contracts/agent-driver.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
+import type { Preview } from '../events/preview.ts';
 import type { TurnEnd } from '../events/record.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
@@ -44,8 +45,20 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   turn.delivered();
   let lost: RoundhouseError | undefined;
   for await (const outputs of process.prompt(prompt)) {
+    // Readers get at once what came at once.
+    let previews: Preview[] = [];
+    const showPreviews = (): void => {
+      // What can't be kept must not be shown either, nor what comes after it: the rest is read and dropped.
+      if (lost === undefined && previews.length > 0) journal.log.previews(turn.id, previews);
+      previews = [];
+    };
     for (const output of outputs) {
       turn.observe(output);
+      if (output.kind === 'preview') {
+        previews.push(output.preview);
+        continue;
+      }
+      showPreviews();
       run.context.observe(output);
       if (output.kind === 'ended')
         return { end: endOf(output.end, lost), usable: output.processUsable && process.alive };
@@ -54,14 +67,8 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
         await noteStale(run, output.error);
         continue;
       }
-      // What can't be kept must not be shown either, nor what comes after it: the rest is read and dropped.
-      if (lost !== undefined) continue;
-      if (output.kind === 'preview') {
-        journal.log.preview(turn.id, output.preview);
-        continue;
-      }
       // Only what is kept is waited for: an await for each of the others would be most of what a delta costs.
-      if (output.kind !== 'event') continue;
+      if (lost !== undefined || output.kind !== 'event') continue;
       try {
         await keep(run, output);
       } catch (error) {
@@ -69,6 +76,7 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
         run.stop(lost);
       }
     }
+    showPreviews();
   }
   throw new RoundhouseError('internal', 'The agent driver ended a turn without an end.');
 }

@@ -54,15 +54,17 @@ export async function streamAnswer(
     if (stream.writer === undefined && !gone.aborted) send(renderer.open());
   });
   try {
-    for await (const items of inSlices(batches)) {
-      delivered ||= items.some(({ record }) => record?.detail.delivered === true);
-      const events = renderer.push(...items);
-      const [first] = events;
-      if (first === undefined) continue;
-      if (stream.writer === undefined && first.type === 'error') break;
-      const writer = send(events);
-      if (writer.blocked) await writer.drained();
-      if (renderer.ended || gone.aborted) break;
+    reading: for await (const batch of batches) {
+      for (const items of slices(batch)) {
+        delivered ||= items.some(({ record }) => record?.detail.delivered === true);
+        const events = renderer.push(...items);
+        const [first] = events;
+        if (first === undefined) continue;
+        if (stream.writer === undefined && first.type === 'error') break reading;
+        const writer = send(events);
+        if (writer.blocked) await writer.drained();
+        if (renderer.ended || gone.aborted) break reading;
+      }
     }
     if (!renderer.ended && !gone.aborted) throw endlessTurn();
   } catch (error) {
@@ -85,9 +87,9 @@ export async function wholeAnswer({
   const accumulator = new MessageAccumulator();
   let delivered = false;
   try {
-    for await (const items of inSlices(batches)) {
-      delivered ||= items.some(({ record }) => record?.detail.delivered === true);
-      accumulator.add(renderer.push(...items));
+    for await (const batch of batches) {
+      delivered ||= batch.some(({ record }) => record?.detail.delivered === true);
+      for (const items of slices(batch)) accumulator.add(renderer.push(...items));
       if (renderer.ended) break;
     }
     if (!renderer.ended && !gone.aborted) throw endlessTurn();
@@ -99,15 +101,11 @@ export async function wholeAnswer({
 }
 
 /** A reader that was behind gets thousands at once: what it is shown is not made in one go, so that it can say stop. */
-async function* inSlices(
-  batches: AsyncIterable<readonly LogItem[]>,
-): AsyncGenerator<readonly LogItem[], void, undefined> {
-  for await (const items of batches) {
-    if (items.length <= ITEMS_AT_ONCE) yield items;
-    else
-      for (let from = 0; from < items.length; from += ITEMS_AT_ONCE)
-        yield items.slice(from, from + ITEMS_AT_ONCE);
-  }
+function* slices(items: readonly LogItem[]): Generator<readonly LogItem[], void, undefined> {
+  if (items.length <= ITEMS_AT_ONCE) yield items;
+  else
+    for (let from = 0; from < items.length; from += ITEMS_AT_ONCE)
+      yield items.slice(from, from + ITEMS_AT_ONCE);
 }
 
 function openWriter({ response, headers }: RawReply, options: HttpOptions): SseWriter {
