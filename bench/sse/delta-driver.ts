@@ -61,10 +61,11 @@ class DeltaProcess implements AgentProcess {
     const plan = planSchema.parse(JSON.parse(block?.type === 'text' ? block.text : ''));
     const messageId = `msg_${promptId}`;
     const block0 = { messageId, index: 0 };
+    const eventId = newEventId();
     yield [
       { kind: 'accepted' },
       preview({ kind: 'message_start', messageId, model: 'bench', inputTokens: 1 }),
-      preview({ kind: 'block_start', ...block0, block: { type: 'text' } }),
+      preview({ kind: 'block_start', ...block0, block: { type: 'text' }, eventId }),
     ];
     for await (const deltas of bursts(plan))
       yield deltas.map((text) => preview({ kind: 'text_delta', messageId, index: 0, text }));
@@ -74,7 +75,7 @@ class DeltaProcess implements AgentProcess {
         kind: 'event',
         body: {
           type: 'agent.message',
-          id: newEventId(),
+          id: eventId,
           processed_at: wallClockIso(),
           content: [{ type: 'text', text: 'done' }],
         },

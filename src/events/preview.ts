@@ -16,6 +16,8 @@ export type Preview =
       readonly messageId: string;
       readonly index: number;
       readonly block: PreviewBlock;
+      /** The id of the record that will complete the block. Of a block that never is complete, no record has it. */
+      readonly eventId: string;
     }
   | {
       readonly kind: 'text_delta';

@@ -5,7 +5,7 @@ import type { Preview, PreviewBlock } from '../events/preview.ts';
 const START: Preview = { kind: 'message_start', messageId: 'm1', model: 'x', inputTokens: 3 };
 
 function blockStart(index: number, block: PreviewBlock): Preview {
-  return { kind: 'block_start', messageId: 'm1', index, block };
+  return { kind: 'block_start', messageId: 'm1', index, block, eventId: `sevt_${index}` };
 }
 
 function observed(...previews: Preview[]): OpenMessage {

@@ -4,6 +4,7 @@ import type { Preview, PreviewBlock } from '../events/preview.ts';
 interface OpenBlock {
   readonly index: number;
   readonly block: PreviewBlock;
+  readonly eventId: string;
   readonly text: GrowingText;
   stopped: boolean;
 }
@@ -28,6 +29,7 @@ export class OpenMessage {
         this.#blocks.set(preview.index, {
           index: preview.index,
           block: preview.block,
+          eventId: preview.eventId,
           text: new GrowingText(),
           stopped: false,
         });
@@ -65,8 +67,8 @@ export class OpenMessage {
     if (this.#start === undefined) return [];
     const { messageId } = this.#start;
     const previews: Preview[] = [this.#start];
-    for (const { index, block, text, stopped } of this.#blocks.values()) {
-      previews.push({ kind: 'block_start', messageId, index, block });
+    for (const { index, block, eventId, text, stopped } of this.#blocks.values()) {
+      previews.push({ kind: 'block_start', messageId, index, block, eventId });
       if (text.length > 0) previews.push(deltaOf(block, messageId, index, text.toString()));
       if (stopped) previews.push({ kind: 'block_stop', messageId, index });
     }

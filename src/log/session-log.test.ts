@@ -95,6 +95,7 @@ const OPEN: Preview = {
   messageId: 'msg_1',
   index: 0,
   block: { type: 'text' },
+  eventId: 'sevt_0',
 };
 const STOP: Preview = { kind: 'block_stop', messageId: 'msg_1', index: 0 };
 

@@ -964,19 +964,25 @@ function checkOrder(outputs: readonly AgentOutput[]): void {
 
   const completed = new Set<string>();
   const open = new Set<string>();
+  const promised = new Map<string, string>();
   const running = new Set<string>();
   for (const output of outputs) {
     if (output.kind === 'preview' && output.preview.kind !== 'message_start') {
       const { kind, messageId, index } = output.preview;
       const block = `${messageId}/${index}`;
       expect(completed.has(block), `no preview of ${block} after its record`).toBe(false);
-      if (kind === 'block_start') open.add(block);
-      else expect(open.has(block), `${kind} of ${block} within the block`).toBe(true);
+      if (kind === 'block_start') {
+        open.add(block);
+        promised.set(block, output.preview.eventId);
+      } else expect(open.has(block), `${kind} of ${block} within the block`).toBe(true);
       if (kind === 'block_stop') open.delete(block);
     }
     if (output.kind === 'event' && output.detail.blockIndex !== undefined) {
       const block = `${output.detail.modelMessageId}/${output.detail.blockIndex}`;
       expect(open.has(block), `${block} has stopped before its record`).toBe(false);
+      expect(output.body.id, `the record of ${block} has the id that its preview told`).toBe(
+        promised.get(block),
+      );
       completed.add(block);
     }
     if (output.kind === 'tool_started') running.add(output.toolUseId);

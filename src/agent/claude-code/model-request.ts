@@ -1,7 +1,7 @@
 import type { SDKPartialAssistantMessage } from '@anthropic-ai/claude-agent-sdk';
 
 import type { AgentOutput } from '../../contracts/agent-driver.ts';
-import type { Preview } from '../../events/preview.ts';
+import type { Preview, PreviewBlock } from '../../events/preview.ts';
 import type { Usage } from '../../events/record.ts';
 import { newEventId } from '../../events/ids.ts';
 import { wallClockIso } from '../../time/clock.ts';
@@ -20,6 +20,8 @@ export class ModelRequest {
   /** Index of the block that is being written; undefined between blocks. */
   #openBlock: number | undefined;
   #blockIndex: number | undefined;
+  /** What the preview of the block that was begun last has promised: the id and the kind of its record. */
+  #promised: { readonly eventId: string; readonly type: PreviewBlock['type'] } | undefined;
 
   constructor(message: StartedMessage) {
     this.#message = message;
@@ -34,6 +36,17 @@ export class ModelRequest {
   /** Place of the block that was begun last; undefined before the first. */
   get blockIndex(): number | undefined {
     return this.#blockIndex;
+  }
+
+  /**
+   * The id for the record that completes the block which was begun last: the one that its preview told, once, and a new one
+   * for anything else.
+   */
+  recordId(type: PreviewBlock['type']): string {
+    const promised = this.#promised;
+    if (promised?.type !== type) return newEventId();
+    this.#promised = undefined;
+    return promised.eventId;
   }
 
   /** The message has begun. */
@@ -61,22 +74,14 @@ export class ModelRequest {
       case 'content_block_start': {
         this.#openBlock = event.index;
         this.#blockIndex = event.index;
-        const block = event.content_block;
-        const common = { kind: 'block_start', messageId, index: event.index } as const;
-        if (block.type === 'text') return [preview({ ...common, block: { type: 'text' } })];
-        if (block.type === 'thinking' || block.type === 'redacted_thinking') {
-          return [preview({ ...common, block: { type: 'thinking' } })];
+        const block = previewBlock(event.content_block);
+        this.#promised = block && { eventId: newEventId(), type: block.type };
+        if (block === undefined || this.#promised === undefined) {
+          this.#openBlock = undefined;
+          return [{ kind: 'activity' }];
         }
-        if (block.type === 'tool_use') {
-          return [
-            preview({
-              ...common,
-              block: { type: 'tool_use', toolUseId: block.id, name: block.name },
-            }),
-          ];
-        }
-        this.#openBlock = undefined;
-        return [{ kind: 'activity' }];
+        const { eventId } = this.#promised;
+        return [preview({ kind: 'block_start', messageId, index: event.index, block, eventId })];
       }
       case 'content_block_delta': {
         const { delta, index } = event;
@@ -136,6 +141,23 @@ export class ModelRequest {
         detail: { model, modelMessageId: id, stopReason: this.#stopReason, usage: this.#usage },
       },
     ];
+  }
+}
+
+/** What is shown of a block that begins; nothing of those that tools at the model's side make. */
+function previewBlock(
+  block: Extract<StreamEvent, { type: 'content_block_start' }>['content_block'],
+): PreviewBlock | undefined {
+  switch (block.type) {
+    case 'text':
+      return { type: 'text' };
+    case 'thinking':
+    case 'redacted_thinking':
+      return { type: 'thinking' };
+    case 'tool_use':
+      return { type: 'tool_use', toolUseId: block.id, name: block.name };
+    default:
+      return undefined;
   }
 }
 

@@ -53,6 +53,49 @@ describe('what the messages of a turn become', () => {
     });
   });
 
+  test.each(['text', 'thinking', 'tool', 'parallel-tools', 'interrupted-text'])(
+    'each preview of a block tells the id of the record that completes it: %s',
+    (name) => {
+      const { outputs } = mapped(name);
+      const promised = outputs.flatMap((output) =>
+        output.kind === 'preview' && output.preview.kind === 'block_start'
+          ? [output.preview.eventId]
+          : [],
+      );
+      const kept = outputs.flatMap((output) =>
+        output.kind === 'event' && output.detail.blockIndex !== undefined ? [output.body.id] : [],
+      );
+      expect(promised.length).toBeGreaterThan(0);
+      expect(kept).toEqual(promised);
+      expect(new Set(kept).size).toBe(kept.length);
+    },
+  );
+
+  test('a second record of the same block, or one of another kind, has an id of its own', () => {
+    const turn = recordedTurn('text');
+    const at = turn.findIndex((message) => message.type === 'assistant');
+    const answer = turn[at];
+    if (answer?.type !== 'assistant') throw new Error('The fixture has no answer.');
+    const mapper = new TurnMapper();
+    const outputs = [...turn.slice(0, at + 1), answer].flatMap((message) => mapper.map(message));
+    const ids = outputs.flatMap((output) => (output.kind === 'event' ? [output.body.id] : []));
+    expect(new Set(ids).size).toBe(ids.length);
+
+    const thinking = { type: 'thinking', thinking: 'hm', signature: '' } as const;
+    const other = { ...answer, message: { ...answer.message, content: [thinking] } };
+    const again = new TurnMapper();
+    const mixed = [...turn.slice(0, at), other, answer].flatMap((message) => again.map(message));
+    const start = mixed.flatMap((output) =>
+      output.kind === 'preview' && output.preview.kind === 'block_start'
+        ? [output.preview.eventId]
+        : [],
+    );
+    const message = mixed.flatMap((output) =>
+      output.kind === 'event' && output.body.type === 'agent.message' ? [output.body.id] : [],
+    );
+    expect(message).toEqual(start);
+  });
+
   test('the end of a request tells its usage and its stop reason', () => {
     const [detail] = details(mapped('text').outputs, 'span.model_request_end');
     expect(detail).toMatchObject({

@@ -7,6 +7,7 @@ import type {
 
 import type { AgentOutput } from '../../contracts/agent-driver.ts';
 import type { EventDetail, RetryNotice, SessionEvent } from '../../events/record.ts';
+import type { PreviewBlock } from '../../events/preview.ts';
 import { newEventId } from '../../events/ids.ts';
 import { wallClockIso } from '../../time/clock.ts';
 import { ModelRequest } from './model-request.ts';
@@ -125,36 +126,48 @@ export class TurnMapper {
         ...(blockIndex === undefined ? {} : { blockIndex }),
         ...(parent === null ? {} : { parentToolUseId: parent }),
       };
-      outputs.push(...this.#block(block, detail));
+      outputs.push(...this.#block(block, detail, request));
     }
     return outputs.length === 0 ? ACTIVITY : outputs;
   }
 
-  #block(block: AssistantBlock, detail: EventDetail): MappedOutput[] {
-    const common = { id: newEventId(), processed_at: wallClockIso() };
+  #block(
+    block: AssistantBlock,
+    detail: EventDetail,
+    request: ModelRequest | undefined,
+  ): MappedOutput[] {
+    const commonOf = (type: PreviewBlock['type']) => ({
+      id: request?.recordId(type) ?? newEventId(),
+      processed_at: wallClockIso(),
+    });
     switch (block.type) {
       case 'text':
         return [
           recorded(
-            { ...common, type: 'agent.message', content: [{ type: 'text', text: block.text }] },
+            {
+              ...commonOf('text'),
+              type: 'agent.message',
+              content: [{ type: 'text', text: block.text }],
+            },
             detail,
           ),
         ];
       case 'thinking':
         return [
           recorded(
-            { ...common, type: 'agent.thinking' },
+            { ...commonOf('thinking'), type: 'agent.thinking' },
             { ...detail, thinking: block.thinking, thinkingSignature: block.signature },
           ),
         ];
       case 'redacted_thinking':
         return [
           recorded(
-            { ...common, type: 'agent.thinking' },
+            { ...commonOf('thinking'), type: 'agent.thinking' },
             { ...detail, thinkingSignature: block.data },
           ),
         ];
       case 'tool_use': {
+        const common = commonOf('tool_use');
         const input = isRecord(block.input) ? { ...block.input } : { input: block.input };
         const withId = { ...detail, toolUseId: block.id };
         const mcp = mcpToolName(block.name);

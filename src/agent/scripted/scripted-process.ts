@@ -11,6 +11,7 @@ import type { PermissionDecision } from '../../contracts/answerer.ts';
 import type { ScriptStep, Script, ScriptedTurn } from './script.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { newEventId } from '../../events/ids.ts';
+import type { PreviewBlock } from '../../events/preview.ts';
 import {
   NO_USAGE,
   type EventDetail,
@@ -349,6 +350,8 @@ class MessageWriter {
   #messages = 0;
   #messageId = '';
   #index = 0;
+  /** Of the record that completes the block which was begun last. */
+  #blockId = '';
   #tools = 0;
   #spanId = '';
 
@@ -407,7 +410,7 @@ class MessageWriter {
     deltas: readonly string[],
     signal: AbortSignal,
   ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
-    yield [this.#preview({ kind: 'block_start', block: { type: 'text' } })];
+    yield [this.#begin({ type: 'text' })];
     for (const text of deltas) {
       // A pause between deltas, as a socket makes one: others run meanwhile, and an interrupt is heard.
       await Promise.resolve();
@@ -419,7 +422,7 @@ class MessageWriter {
       this.#block(
         {
           type: 'agent.message',
-          id: newEventId(),
+          id: this.#blockId,
           processed_at: wallClockIso(),
           content: [{ type: 'text', text: deltas.join('') }],
         },
@@ -430,11 +433,11 @@ class MessageWriter {
 
   thinking(text: string): AgentOutput[] {
     return [
-      this.#preview({ kind: 'block_start', block: { type: 'thinking' } }),
+      this.#begin({ type: 'thinking' }),
       this.#preview({ kind: 'thinking_delta', text }),
       this.#preview({ kind: 'block_stop' }),
       this.#block(
-        { type: 'agent.thinking', id: newEventId(), processed_at: wallClockIso() },
+        { type: 'agent.thinking', id: this.#blockId, processed_at: wallClockIso() },
         { thinking: text, thinkingSignature: 'scripted' },
       ),
     ];
@@ -445,10 +448,11 @@ class MessageWriter {
     input: Record<string, unknown>,
   ): { readonly use: WrittenToolUse; readonly outputs: AgentOutput[] } {
     this.#tools += 1;
-    const use = { eventId: newEventId(), toolUseId: `${this.#messageId}-tool-${this.#tools}` };
-    const block = { type: 'tool_use', toolUseId: use.toolUseId, name } as const;
+    const toolUseId = `${this.#messageId}-tool-${this.#tools}`;
+    const begun = this.#begin({ type: 'tool_use', toolUseId, name });
+    const use = { eventId: this.#blockId, toolUseId };
     const outputs = [
-      this.#preview({ kind: 'block_start', block }),
+      begun,
       this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) }),
       this.#preview({ kind: 'block_stop' }),
       this.#block(
@@ -477,6 +481,11 @@ class MessageWriter {
     ];
   }
 
+  #begin(block: PreviewBlock): AgentOutput {
+    this.#blockId = newEventId();
+    return this.#preview({ kind: 'block_start', block, eventId: this.#blockId });
+  }
+
   #preview(part: PreviewPart): AgentOutput {
     return {
       kind: 'preview',
@@ -499,10 +508,8 @@ class MessageWriter {
 type PreviewPart =
   | {
       readonly kind: 'block_start';
-      readonly block:
-        | { type: 'text' }
-        | { type: 'thinking' }
-        | { type: 'tool_use'; toolUseId: string; name: string };
+      readonly block: PreviewBlock;
+      readonly eventId: string;
     }
   | { readonly kind: 'text_delta' | 'thinking_delta'; readonly text: string }
   | { readonly kind: 'tool_input_delta'; readonly json: string }

@@ -58,7 +58,8 @@ export class TurnItems {
 
   blockStart(messageId: string, index: number, type: 'text' | 'thinking' = 'text'): LogItem {
     const block: PreviewBlock = { type };
-    return this.preview({ kind: 'block_start', messageId, index, block });
+    const eventId = blockEventId(messageId, index);
+    return this.preview({ kind: 'block_start', messageId, index, block, eventId });
   }
 
   delta(
@@ -91,7 +92,7 @@ export class TurnItems {
     return this.record(
       {
         type: 'agent.message',
-        id: `sevt_${messageId}_${blockIndex}`,
+        id: blockEventId(messageId, blockIndex),
         processed_at: AT,
         content: [{ type: 'text', text }],
       },
@@ -101,7 +102,7 @@ export class TurnItems {
 
   thinking(messageId: string, blockIndex: number, thinking: string, signature = 'sig'): LogItem {
     return this.record(
-      { type: 'agent.thinking', id: `sevt_${messageId}_${blockIndex}`, processed_at: AT },
+      { type: 'agent.thinking', id: blockEventId(messageId, blockIndex), processed_at: AT },
       { modelMessageId: messageId, blockIndex, thinking, thinkingSignature: signature },
     );
   }
@@ -164,5 +165,7 @@ export class TurnItems {
     ];
   }
 }
+
+const blockEventId = (messageId: string, index: number): string => `sevt_${messageId}_${index}`;
 
 const AT = '2026-11-22T10:00:00.000Z';
