@@ -966,6 +966,7 @@ function checkOrder(outputs: readonly AgentOutput[]): void {
   const open = new Set<string>();
   const promised = new Map<string, string>();
   const running = new Set<string>();
+  const requests = new Set<string>();
   for (const output of outputs) {
     if (output.kind === 'preview' && output.preview.kind !== 'message_start') {
       const { kind, messageId, index } = output.preview;
@@ -985,9 +986,14 @@ function checkOrder(outputs: readonly AgentOutput[]): void {
       );
       completed.add(block);
     }
+    if (output.kind === 'event' && output.body.type === 'span.model_request_start')
+      requests.add(output.body.id);
+    if (output.kind === 'event' && output.body.type === 'span.model_request_end')
+      expect(requests.delete(output.body.model_request_start_id)).toBe(true);
     if (output.kind === 'tool_started') running.add(output.toolUseId);
     if (output.kind === 'tool_finished') expect(running.delete(output.toolUseId)).toBe(true);
   }
+  expect(requests.size, 'every model request has its end').toBe(0);
 }
 
 type BodyOf<T> = Extract<Extract<AgentOutput, { kind: 'event' }>['body'], { type: T }>;

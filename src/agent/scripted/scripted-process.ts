@@ -258,11 +258,17 @@ export class ScriptedProcess implements AgentProcess {
     this.#earlier.push(text);
     const writer = new MessageWriter(`msg_${prompt.promptId}`, prompt.model ?? this.#model);
     yield writer.open();
-    for (const step of plan.steps) {
+    try {
+      for (const step of plan.steps) {
+        signal.throwIfAborted();
+        yield* this.#step(step, writer, signal);
+      }
       signal.throwIfAborted();
-      yield* this.#step(step, writer, signal);
+    } catch (error) {
+      const left = writer.cut();
+      if (left.length > 0) yield left;
+      throw error;
     }
-    signal.throwIfAborted();
     yield writer.close();
     await this.spec.transcripts.append(key, [
       { type: 'assistant', uuid: `${prompt.promptId}-answer` },
@@ -352,6 +358,8 @@ class MessageWriter {
   #index = 0;
   /** Of the record that completes the block which was begun last. */
   #blockId = '';
+  #messageOpen = false;
+  #blockOpen = false;
   #tools = 0;
   #spanId = '';
 
@@ -362,6 +370,7 @@ class MessageWriter {
 
   open(): AgentOutput[] {
     this.#messages += 1;
+    this.#messageOpen = true;
     this.#messageId = `${this.#baseId}-${this.#messages}`;
     this.#index = 0;
     this.#spanId = newEventId();
@@ -380,7 +389,14 @@ class MessageWriter {
     ];
   }
 
+  /** Ends what is open when the turn ends before its messages do. */
+  cut(): AgentOutput[] {
+    const stop = this.#blockOpen ? [this.#stop()] : [];
+    return this.#messageOpen ? [...stop, ...this.close('', true)] : [];
+  }
+
   close(stopReason = 'end_turn', isError = false): AgentOutput[] {
+    this.#messageOpen = false;
     const usage = {
       input_tokens: 10,
       output_tokens: 5,
@@ -403,7 +419,7 @@ class MessageWriter {
   }
 
   restart(): AgentOutput[] {
-    return [...this.close('', true), ...this.open()];
+    return [...this.cut(), ...this.open()];
   }
 
   async *text(
@@ -418,7 +434,7 @@ class MessageWriter {
       yield [this.#preview({ kind: 'text_delta', text })];
     }
     yield [
-      this.#preview({ kind: 'block_stop' }),
+      this.#stop(),
       this.#block(
         {
           type: 'agent.message',
@@ -435,7 +451,7 @@ class MessageWriter {
     return [
       this.#begin({ type: 'thinking' }),
       this.#preview({ kind: 'thinking_delta', text }),
-      this.#preview({ kind: 'block_stop' }),
+      this.#stop(),
       this.#block(
         { type: 'agent.thinking', id: this.#blockId, processed_at: wallClockIso() },
         { thinking: text, thinkingSignature: 'scripted' },
@@ -454,7 +470,7 @@ class MessageWriter {
     const outputs = [
       begun,
       this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) }),
-      this.#preview({ kind: 'block_stop' }),
+      this.#stop(),
       this.#block(
         { type: 'agent.tool_use', id: use.eventId, processed_at: wallClockIso(), name, input },
         { toolUseId: use.toolUseId },
@@ -483,7 +499,13 @@ class MessageWriter {
 
   #begin(block: PreviewBlock): AgentOutput {
     this.#blockId = newEventId();
+    this.#blockOpen = true;
     return this.#preview({ kind: 'block_start', block, eventId: this.#blockId });
+  }
+
+  #stop(): AgentOutput {
+    this.#blockOpen = false;
+    return this.#preview({ kind: 'block_stop' });
   }
 
   #preview(part: PreviewPart): AgentOutput {
