@@ -105,8 +105,8 @@ export class Journal {
   }
 
   /** Appends the end of a turn. Never rejects: where the store fails, the readers are told and the end is owed. */
-  async appendEnd(turn: Turn, end: TurnEnd, delivered: boolean): Promise<void> {
-    const records = endRecords(turn.id, end, delivered);
+  async appendEnd(turn: Turn, end: TurnEnd, rests: boolean): Promise<void> {
+    const records = endRecords(turn.id, end, rests);
     try {
       await this.append(records, (row) => ({
         usage: addUsage(row.usage, end.usage),

@@ -353,7 +353,7 @@ export class SessionTurns {
     turn.stop(cause);
     const end = endBy(cause, isWish(cause) ? 'cancelled' : 'failed');
     this.#parts.link.giveUpUnneeded();
-    await this.#parts.journal.appendEnd(turn, end, false);
+    await this.#parts.journal.appendEnd(turn, end, this.running === undefined);
     this.#finish(turn, end);
   }
 

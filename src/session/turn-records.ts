@@ -38,16 +38,20 @@ export function interruptRecord(turnId: string | null): NewRecord {
   };
 }
 
-/** The record, or the two, that end a turn. A turn that was never delivered ends without touching the session's status. */
-export function endRecords(turnId: string, end: TurnEnd, delivered: boolean): NewRecord[] {
+/**
+ * The record, or the two, that end a turn. `rests`: no other turn runs, so the session is idle from now on. A prompt that is
+ * withdrawn from behind a running turn leaves the session's status alone.
+ */
+export function endRecords(turnId: string, end: TurnEnd, rests: boolean): NewRecord[] {
   const detail: EventDetail = { turnEnd: end };
-  const error: SessionEvent | undefined = end.error && {
+  const failure = wireError(end);
+  const error: SessionEvent | undefined = failure && {
     type: 'session.error',
     id: newEventId(),
     processed_at: wallClockIso(),
-    error: wireError(end.error.code, end.error.message),
+    error: failure,
   };
-  if (!delivered && error !== undefined) return [{ turnId, body: error, detail }];
+  if (!rests && error !== undefined) return [{ turnId, body: error, detail }];
   const idle: SessionEvent = {
     type: 'session.status_idle',
     id: newEventId(),
@@ -56,7 +60,7 @@ export function endRecords(turnId: string, end: TurnEnd, delivered: boolean): Ne
     stop_reason: stopReason(end),
   };
   const last: NewRecord = { turnId, body: idle, detail };
-  return error === undefined || end.reason === 'interrupted'
+  return error === undefined || end.reason === 'interrupted' || end.reason === 'cancelled'
     ? [last]
     : [{ turnId, body: error, detail: {} }, last];
 }
@@ -72,32 +76,37 @@ function stopReason(
   end: TurnEnd,
 ): Extract<SessionEvent, { type: 'session.status_idle' }>['stop_reason'] {
   if (end.reason === 'refusal') return { type: 'refusal' };
-  const exhausted: readonly (ErrorCode | undefined)[] = [
-    'upstream_rate_limited',
-    'upstream_overloaded',
-    'upstream_failed',
-  ];
-  return { type: exhausted.includes(end.error?.code) ? 'retries_exhausted' : 'end_turn' };
+  // What the API calls a turn that an error has ended, whatever was retried.
+  const failed = end.reason === 'failed' || end.reason === 'max_turns';
+  return { type: failed ? 'retries_exhausted' : 'end_turn' };
 }
 
-function wireError(
-  code: ErrorCode,
-  message: string,
-): Extract<SessionEvent, { type: 'session.error' }>['error'] {
+type WireError = Extract<SessionEvent, { type: 'session.error' }>['error'];
+
+/** Always `exhausted`: this turn is dead, the session goes on. `terminal` would say that the session has come to its end. */
+function wireError({ reason, error }: TurnEnd): WireError | undefined {
+  const retry_status = { type: 'exhausted' } as const;
+  if (reason === 'max_turns') {
+    const message = 'The turn has reached the limit of its model requests.';
+    return { type: 'tool_use_limit_reached_error', message, retry_status };
+  }
+  return error && { type: errorType(error.code), message: error.message, retry_status };
+}
+
+function errorType(code: ErrorCode) {
   switch (code) {
     case 'upstream_overloaded':
-      return { type: 'model_overloaded_error', message, retry_status: { type: 'exhausted' } };
+      return 'model_overloaded_error';
     case 'upstream_rate_limited':
-      return { type: 'model_rate_limited_error', message, retry_status: { type: 'exhausted' } };
+      return 'model_rate_limited_error';
     case 'upstream_failed':
-      return { type: 'model_request_failed_error', message, retry_status: { type: 'exhausted' } };
     case 'upstream_authentication':
     case 'upstream_permission':
     case 'upstream_invalid_request':
     case 'upstream_not_found':
     case 'upstream_too_large':
-      return { type: 'model_request_failed_error', message, retry_status: { type: 'terminal' } };
+      return 'model_request_failed_error';
     default:
-      return { type: 'unknown_error', message, retry_status: { type: 'terminal' } };
+      return 'unknown_error';
   }
 }
