@@ -14,6 +14,8 @@ export const newTurnId = (): string => `turn_${token()}`;
 /** An agent of the catalog: what sessions are made of, not a process. */
 export const newAgentId = (): string => `agent_${token()}`;
 export const newEnvironmentId = (): string => `env_${token()}`;
+/** A file in a session's workspace. */
+export const newResourceId = (): string => `sesrsc_${token()}`;
 /** One attachment of a process to a session. Also the name of the process's folder and its mark: letters, digits, `_`. */
 export const newClientId = (): string => `clnt_${token()}`;
 /** The agent's own id of a conversation; Claude Code wants a UUID. */

@@ -42,6 +42,11 @@ export class Places {
     return this.#slots.acquire({ signal });
   }
 
+  /** A place, if one is free: nobody waits, and nobody gives up its own. */
+  tryAcquire(): Slot | undefined {
+    return this.#slots.tryAcquire();
+  }
+
   /** Nobody needs the session in memory any more: nobody waits for it, its last reader has left, its grace is over. */
   offer(client: SessionClient): void {
     this.#candidates.set(client, client.restingSinceMs);

@@ -7,7 +7,7 @@ import type { PoolOptions } from './options.ts';
 import { Places } from './places.ts';
 import type { Processes } from './processes.ts';
 import { recover, runUndelivered, type RecoveryParts, type RecoveryResult } from './recovery.ts';
-import { Residents, type NewSessionRequest } from './residents.ts';
+import { Residents, type IdentifiedSessionRequest, type NewSessionRequest } from './residents.ts';
 import { SessionQuota } from './session-quota.ts';
 import type { Spare } from './spares.ts';
 import type { Tenants } from './tenants.ts';
@@ -69,7 +69,7 @@ export class Population {
       takeSpare: (agent, workspace) => processes.takeSpare(agent, workspace),
       discardSpare: (spare) => processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
-      arrived: (client) => this.#onArrival(client),
+      arrived: (client, answered) => this.#onArrival(client, answered),
       onUnawaited: (client) => this.#withdrawIfNobodys(client),
     });
     this.#residents = residents;
@@ -120,6 +120,11 @@ export class Population {
   /** The session, brought into memory or made; see {@link Residents.findOrCreate}. */
   findOrCreate(request: NewSessionRequest, signal?: AbortSignal): Promise<SessionClient> {
     return this.#residents.findOrCreate(request, signal);
+  }
+
+  /** Makes a session whose name is its id; see {@link Residents.createIdentified}. */
+  createIdentified(request: IdentifiedSessionRequest): Promise<SessionRow> {
+    return this.#residents.createIdentified(request);
   }
 
   /**
@@ -220,10 +225,10 @@ export class Population {
   }
 
   /** Nothing has come free by it. */
-  #onArrival(client: SessionClient): void {
+  #onArrival(client: SessionClient, answered: boolean): void {
     this.#processes.note(client, false);
     // Whoever claims a known session raises the epoch.
-    if (client.row.epoch === 1) this.#newcomers.add(client);
+    if (client.row.epoch === 1 && !answered) this.#newcomers.add(client);
     this.#undelivered.takeUp(client);
     this.#lookAfterGrace(client);
   }

@@ -25,6 +25,20 @@ export interface NewSessionRequest {
   readonly workspace: string | undefined;
 }
 
+/** What a session is made of whose name is its id. */
+export interface IdentifiedSessionRequest extends Pick<
+  NewSessionRequest,
+  'tenant' | 'options' | 'workspace'
+> {
+  /** Whether a process that was prepared for anybody may serve it: not where its processes get something of their own. */
+  readonly mayTakeSpare: boolean;
+  /**
+   * Called with the id before anything is kept under it here. When it rejects there is no session; when what follows fails
+   * it is for the caller to take back.
+   */
+  readonly announce: (id: string) => Promise<void>;
+}
+
 export interface ResidentsParts {
   readonly store: SessionStore;
   readonly host: Host;
@@ -39,11 +53,16 @@ export interface ResidentsParts {
   /** Puts in order what an earlier host left of a session; rejects when that is not possible. */
   readonly mend: (sessionId: string) => Promise<void>;
   readonly makeClient: (row: SessionRow, lastNumber: number, spare?: Spare) => SessionClient;
-  /** A session has come into memory. */
-  readonly arrived: (client: SessionClient) => void;
+  /** A session has come into memory. `answered`: whoever made it has been told, or will be, that it is there. */
+  readonly arrived: (client: SessionClient, answered: boolean) => void;
   /** A session has come into memory, and everybody who waited for it had left. */
   readonly onUnawaited: (client: SessionClient) => void;
 }
+
+type UnnamedSessionRequest = Omit<NewSessionRequest, 'name'>;
+
+/** The name of a new session, once its id is minted. */
+type NameFor = (id: string) => Promise<string>;
 
 /** A session on its way into memory, and those who wait for it. */
 interface Arrival {
@@ -76,6 +95,8 @@ export class Residents {
   readonly #parts: ResidentsParts;
   readonly #residents = new NameMap<Resident>();
   readonly #arrivals = new NameMap<Arrival>();
+  /** Sessions that are being made under their ids: nobody can ask for them yet. */
+  readonly #creations = new Set<Promise<unknown>>();
 
   constructor(parts: ResidentsParts) {
     this.#parts = parts;
@@ -139,6 +160,19 @@ export class Residents {
   }
 
   /**
+   * Makes a session whose name is its id, and waits for nobody: it takes a prepared process and a place in memory if both are
+   * there, and else stands in the store until somebody needs it. Rejects with `session_limit_reached`,
+   * `storage_failed`, or as `announce` does; then nothing is left here.
+   */
+  createIdentified(request: IdentifiedSessionRequest): Promise<SessionRow> {
+    const creation = this.#createIdentified(request).finally(() =>
+      this.#creations.delete(creation),
+    );
+    this.#creations.add(creation);
+    return creation;
+  }
+
+  /**
    * Takes a session out of memory. From now on nobody is given it, and whoever asks for it again waits until `work`, which
    * ends its process, is done. A second call joins the first.
    */
@@ -163,7 +197,10 @@ export class Residents {
 
   /** Settles when those who are on their way have come, or turned out not to. */
   async arrived(): Promise<void> {
-    await Promise.allSettled([...this.#arrivals.values()].map(({ done }) => done));
+    await Promise.allSettled([
+      ...[...this.#arrivals.values()].map(({ done }) => done),
+      ...this.#creations,
+    ]);
   }
 
   /** Settles when those who are leaving have left. */
@@ -261,13 +298,47 @@ export class Residents {
       const { row, spare } = arriving;
       // A new session has no events; whatever fails from here on would leave a prepared process unowned.
       const lastNumber = spare === undefined ? await this.#parts.store.lastEventNumber(row.id) : 0;
-      const client = this.#parts.makeClient(row, lastNumber, spare);
-      this.#residents.set(tenant, name, { client, place, departure: undefined });
-      this.#parts.arrived(client);
-      return client;
+      return this.#moveIn(place, this.#parts.makeClient(row, lastNumber, spare), false);
     } catch (error) {
       place.release();
       throw error;
+    }
+  }
+
+  #moveIn(place: Slot, client: SessionClient, answered: boolean): SessionClient {
+    this.#residents.set(client.tenant, client.name, { client, place, departure: undefined });
+    this.#parts.arrived(client, answered);
+    return client;
+  }
+
+  async #createIdentified({
+    announce,
+    mayTakeSpare,
+    ...request
+  }: IdentifiedSessionRequest): Promise<SessionRow> {
+    const { makeClient, places, quota } = this.#parts;
+    const takeBack = await quota.admit(request.tenant);
+    // Nobody leaves memory for a session that nobody has used yet.
+    let place = mayTakeSpare ? places.tryAcquire() : undefined;
+    try {
+      const { row, spare } = await this.#createUnlimited(
+        { ...request, kind: 'named', limits: {}, history: [] },
+        async (id) => {
+          await announce(id);
+          return id;
+        },
+        place !== undefined,
+      );
+      if (place !== undefined && spare !== undefined) {
+        this.#moveIn(place, makeClient(row, 0, spare), true);
+        place = undefined;
+      }
+      return row;
+    } catch (error) {
+      takeBack();
+      throw error;
+    } finally {
+      place?.release();
     }
   }
 
@@ -277,33 +348,42 @@ export class Residents {
   }
 
   async #create(request: NewSessionRequest): Promise<Arriving> {
-    if (request.kind !== 'named') return this.#createUnlimited(request);
+    const nameFor = async (): Promise<string> => request.name;
+    if (request.kind !== 'named') return this.#createUnlimited(request, nameFor);
     const takeBack = await this.#parts.quota.admit(request.tenant);
     try {
-      return await this.#createUnlimited(request);
+      return await this.#createUnlimited(request, nameFor);
     } catch (error) {
       takeBack();
       throw error;
     }
   }
 
-  async #createUnlimited(request: NewSessionRequest): Promise<Arriving> {
+  async #createUnlimited(
+    request: UnnamedSessionRequest,
+    nameFor: NameFor,
+    mayTakeSpare = true,
+  ): Promise<Arriving> {
     const { options, history, workspace: named } = request;
     // A history has to be in the transcript before the process starts.
-    const spare = history.length === 0 ? await this.#parts.takeSpare(options, named) : undefined;
+    const spare =
+      mayTakeSpare && history.length === 0
+        ? await this.#parts.takeSpare(options, named)
+        : undefined;
     const workspace = named ?? spare?.workspace;
     if (spare === undefined || workspace === undefined)
-      return { row: await this.#createCold(request) };
+      return { row: await this.#createCold(request, nameFor) };
     try {
       const { sessionId: id, agentSessionId } = spare;
-      return { row: await this.#insert(request, { id, agentSessionId, workspace }), spare };
+      const ids = { id, agentSessionId, workspace };
+      return { row: await this.#insert(request, ids, nameFor), spare };
     } catch (error) {
       await this.#parts.discardSpare(spare);
       throw error;
     }
   }
 
-  async #createCold(request: NewSessionRequest): Promise<SessionRow> {
+  async #createCold(request: UnnamedSessionRequest, nameFor: NameFor): Promise<SessionRow> {
     const { store, host, driver } = this.#parts;
     const id = newSessionId();
     const agentSessionId = newAgentSessionId();
@@ -311,19 +391,21 @@ export class Residents {
     try {
       if (request.history.length > 0)
         await driver.seedTranscript(agentSessionId, request.history, store.transcripts);
-      return await this.#insert(request, { id, agentSessionId, workspace });
+      return await this.#insert(request, { id, agentSessionId, workspace }, nameFor);
     } catch (error) {
       if (request.workspace === undefined) await host.removeWorkspace(workspace);
       throw error;
     }
   }
 
-  #insert(
-    { tenant, name, kind, options, limits, workspace: named }: NewSessionRequest,
+  async #insert(
+    { tenant, kind, options, limits, workspace: named }: UnnamedSessionRequest,
     ids: Pick<SessionRow, 'id' | 'agentSessionId' | 'workspace'>,
+    nameFor: NameFor,
   ): Promise<SessionRow> {
     const { store, owner } = this.#parts;
     const ownsWorkspace = named === undefined;
+    const name = await nameFor(ids.id);
     const createdAt = wallClockIso();
     return store.createSession({
       ...ids,

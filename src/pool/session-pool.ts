@@ -8,12 +8,12 @@ import { Processes } from './processes.ts';
 import type { RecoveryResult } from './recovery.ts';
 import { Retention } from './retention.ts';
 import type { SessionInfo } from './session-info.ts';
-import type { CheckedRequest, SessionRequest } from './session-request.ts';
+import type { CheckedRequest, IdentifiedSession, SessionRequest } from './session-request.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionStore } from '../contracts/session-store.ts';
+import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord } from '../events/record.ts';
@@ -160,6 +160,41 @@ export class SessionPool {
     }
   }
 
+  /**
+   * Makes a session whose name is its id, and waits for no process: a prepared one is taken if it is ready, else the first
+   * prompt starts one. Rejects with `pool_disabled`, `draining`, `session_limit_reached`,
+   * `storage_failed`, what {@link IdentifiedSession.announce} rejects with, and where a folder was named also with
+   * `invalid_request`, `workspace_not_allowed` and `workspace_unavailable`.
+   */
+  async createSession(request: IdentifiedSession): Promise<SessionRow> {
+    if (!this.#parts.options.enabled)
+      throw new RoundhouseError('pool_disabled', 'Session pool is disabled');
+    const { tenant, agent, mayTakeSpare, announce } = request;
+    const workspace =
+      request.workspace === undefined
+        ? undefined
+        : await this.#workspaces.find(tenant, request.workspace);
+    if (this.#refusal !== undefined) throw this.#refusal;
+    return this.#population.createIdentified({
+      tenant,
+      options: agent,
+      workspace,
+      mayTakeSpare,
+      announce,
+    });
+  }
+
+  /**
+   * A known session, brought into memory without a process: for what needs none, or gets one by itself, as a prompt does.
+   * Rejects with `session_not_found`, `draining`, and what a place in memory is refused with.
+   */
+  async findClient(tenant: string, name: string, signal?: AbortSignal): Promise<SessionClient> {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const client = await this.#population.find(tenant, name, signal);
+    if (client === undefined) throw notFound(name);
+    return client;
+  }
+
   /** Sessions of a tenant that the store knows, newest first. `limit` 1 to 1000. */
   listSessions(
     tenant: string,
@@ -195,9 +230,7 @@ export class SessionPool {
     name: string,
     query: { after: number; signal?: AbortSignal },
   ): Promise<AsyncIterable<LogItem>> {
-    if (this.#refusal !== undefined) throw this.#refusal;
-    const client = await this.#population.find(tenant, name, query.signal);
-    if (client === undefined) throw notFound(name);
+    const client = await this.findClient(tenant, name, query.signal);
     if (this.#parts.options.warmOnRead) client.warmIfFree();
     return client.read(query);
   }

@@ -30,6 +30,21 @@ export interface SessionRequest {
   readonly signal?: AbortSignal;
 }
 
+/** How a session is made whose name is its id. */
+export interface IdentifiedSession {
+  readonly tenant: string;
+  readonly agent: AgentOptions;
+  /** As {@link SessionRequest.workspace}. */
+  readonly workspace?: string | undefined;
+  /** Whether a process that was prepared for anybody may serve it: not where its processes get something of their own. */
+  readonly mayTakeSpare: boolean;
+  /**
+   * Called with the id before the session is in the store. When it rejects there is no session; when what follows fails it
+   * is for the caller to take back.
+   */
+  readonly announce: (id: string) => Promise<void>;
+}
+
 /** What of a request has been looked at. */
 export interface CheckedRequest {
   readonly limits: SessionRow['limits'] | undefined;
