@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
 import { Agents } from './catalog/agents.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
+import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
@@ -64,6 +65,8 @@ export interface Composition {
   /** What sessions are made of, in the same store. */
   readonly agents: Agents;
   readonly environments: Environments;
+  /** Sessions that were made of them. */
+  readonly sessions: Sessions;
   /** Drains the pool and closes the store. May be called twice. */
   close(drainMs?: number): Promise<void>;
 }
@@ -102,18 +105,21 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     let closed: Promise<void> | undefined;
     const { ownTools, variableAllowed } = options.catalog ?? NOTHING_ALLOWED;
     const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
+    const agents = new Agents({ store: store.catalog, ownTools });
+    const environments = new Environments({
+      store: store.catalog,
+      rules: {
+        variableAllowed,
+        folderAllowed: (tenant, path) => folders.allows(tenant, path),
+      },
+    });
     return {
       pool,
       host,
       store,
-      agents: new Agents({ store: store.catalog, ownTools }),
-      environments: new Environments({
-        store: store.catalog,
-        rules: {
-          variableAllowed,
-          folderAllowed: (tenant, path) => folders.allows(tenant, path),
-        },
-      }),
+      agents,
+      environments,
+      sessions: new Sessions({ store: store.catalog, agents, environments, ownTools, pool }),
       close: (drainMs) => (closed ??= shutDown(drainMs)),
     };
   } catch (error) {

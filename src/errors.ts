@@ -107,6 +107,13 @@ export const ERROR_KINDS = {
     'The environment is archived: it can not be changed, and nothing new begins in it.',
     'Create another one.',
   ),
+  session_archived: kind(
+    400,
+    'invalid_request_error',
+    false,
+    'The session is archived: it can be read, and takes no more events.',
+    'Create another one.',
+  ),
   session_busy: kind(
     409,
     'invalid_request_error',

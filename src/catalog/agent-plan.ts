@@ -39,12 +39,15 @@ export interface AgentPlan {
   };
 }
 
+/** What of an agent decides how it runs. */
+export type RunnableAgent = Pick<AgentDefinition, 'model' | 'system' | 'tools' | 'mcp_servers'>;
+
 /**
  * The plan of an agent. Without the agent toolset it has none of Claude Code's own tools. `unsupported_field` when it
  * enables some and the operator has switched them off.
  */
 export function planAgent(
-  { model, system, tools, mcp_servers }: AgentDefinition,
+  { model, system, tools, mcp_servers }: RunnableAgent,
   { ownTools }: { readonly ownTools: boolean },
 ): AgentPlan {
   const toolset = tools.find((tool): tool is Toolset => tool.type === 'agent_toolset_20260401');

@@ -14,7 +14,11 @@ import { wallClockIso } from '../time/clock.ts';
 const MAX_ATTEMPTS = 20;
 
 /** What has an end of its own in the API, with its code. */
-const ARCHIVED = { agent: 'agent_archived', environment: 'environment_archived' } as const;
+const ARCHIVED = {
+  agent: 'agent_archived',
+  environment: 'environment_archived',
+  session: 'session_archived',
+} as const;
 
 /** What a caller asks a listing for; the tenant is told apart. */
 export type ListQuery = Omit<CatalogQuery, 'tenant'>;
@@ -40,8 +44,13 @@ export class Documents<K extends CatalogKind> {
     this.#mintId = mintId;
   }
 
-  create(tenant: string, body: CatalogBodies[K]): Promise<Kept<CatalogBodies[K]>> {
-    return this.#store.create(this.key(tenant, this.#mintId()), body, wallClockIso());
+  /** `id`: where it is minted elsewhere; default a new one. */
+  create(
+    tenant: string,
+    body: CatalogBodies[K],
+    id = this.#mintId(),
+  ): Promise<Kept<CatalogBodies[K]>> {
+    return this.#store.create(this.key(tenant, id), body, wallClockIso());
   }
 
   async get(tenant: string, id: string): Promise<Kept<CatalogBodies[K]>> {
@@ -55,7 +64,7 @@ export class Documents<K extends CatalogKind> {
   /**
    * Makes the next version, unless `change` changes nothing: then the document stays as it is. `change` is called again when
    * another change came between, unless `expectedVersion` says that there must be none (`version_conflict`). An archived
-   * document can't be changed: `agent_archived`, `environment_archived`.
+   * document can't be changed: `agent_archived`, `environment_archived`, `session_archived`.
    */
   async change(
     tenant: string,

@@ -65,16 +65,17 @@ export class Environments {
     return this.#documents.remove(tenant, id);
   }
 
+  /** Variables for a process of an agent, as they are now, if the operator allows them still. */
+  async variables(tenant: string, id: string): Promise<EnvironmentDefinition['variables']> {
+    const { body } = await this.get(tenant, id);
+    this.#checkVariables(body);
+    return body.variables;
+  }
+
   /** The same definition, if the operator allows this tenant what it asks for. */
   async check(tenant: string, definition: EnvironmentDefinition): Promise<EnvironmentDefinition> {
-    const { workspace, variables } = definition;
-    const refused = Object.keys(variables).filter((name) => !this.#rules.variableAllowed(name));
-    if (refused.length > 0) {
-      throw new RoundhouseError(
-        'invalid_request',
-        `${refused.map((name) => `roundhouse.variables.${name}`).join(', ')}: expected variables that the operator allows (environments.variables); remove ${refused.length === 1 ? 'it' : 'them'}, or ask the operator`,
-      );
-    }
+    const { workspace } = definition;
+    this.#checkVariables(definition);
     if (workspace.type === 'folder' && !(await this.#rules.folderAllowed(tenant, workspace.path))) {
       throw new RoundhouseError(
         'invalid_request',
@@ -82,5 +83,14 @@ export class Environments {
       );
     }
     return definition;
+  }
+
+  #checkVariables({ variables }: EnvironmentDefinition): void {
+    const refused = Object.keys(variables).filter((name) => !this.#rules.variableAllowed(name));
+    if (refused.length === 0) return;
+    throw new RoundhouseError(
+      'invalid_request',
+      `${refused.map((name) => `roundhouse.variables.${name}`).join(', ')}: expected variables that the operator allows (environments.variables); remove ${refused.length === 1 ? 'it' : 'them'}, or ask the operator`,
+    );
   }
 }

@@ -1,11 +1,13 @@
 import type { AgentDefinition } from '../definitions/agent.ts';
 import type { EnvironmentDefinition } from '../definitions/environment.ts';
 import type { Kept, KeptPage } from '../definitions/kept.ts';
+import type { SessionDefinition } from '../definitions/session.ts';
 
 /** What is kept of each kind. Bodies are plain data: they come back as JSON would give them. */
 export interface CatalogBodies {
   readonly agent: AgentDefinition;
   readonly environment: EnvironmentDefinition;
+  readonly session: SessionDefinition;
 }
 
 export type CatalogKind = keyof CatalogBodies;

@@ -1,10 +1,12 @@
 import type { Agents } from '../catalog/agents.ts';
 import type { Environments } from '../catalog/environments.ts';
+import type { Sessions } from '../catalog/sessions.ts';
 
-/** What sessions are made of. */
+/** Sessions, and what they are made of. */
 export interface Catalog {
   readonly agents: Agents;
   readonly environments: Environments;
+  readonly sessions: Sessions;
 }
 
 /** What the catalog's routes work with. */

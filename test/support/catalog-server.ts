@@ -5,11 +5,13 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { onTestFinished } from 'vitest';
 import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
+import { Sessions } from '../../src/catalog/sessions.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { FakePool } from '../../src/http/testing/fake-pool.ts';
 import { testApp } from '../../src/http/testing/test-app.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import { officialClient } from './official-client.ts';
+import { makePool } from './pool-fixture.ts';
 
 /** What the operator of a {@link CatalogServer} allows. */
 export interface CatalogServerOptions extends Partial<EnvironmentRules> {
@@ -39,15 +41,21 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     variableAllowed: options.variableAllowed ?? (() => true),
   };
   const http = { keys, models: ['claude-opus-5-5', 'sonnet'], maxBodyBytes: 1_000_000 };
+  const ownTools = options.ownTools ?? true;
+  const agents = new Agents({ store: store.catalog, ownTools });
+  const environments = new Environments({ store: store.catalog, rules });
+  const { pool } = makePool({ store });
   const { app } = testApp(http, new FakePool(), {
     catalog: {
-      agents: new Agents({ store: store.catalog, ownTools: options.ownTools ?? true }),
-      environments: new Environments({ store: store.catalog, rules }),
+      agents,
+      environments,
+      sessions: new Sessions({ store: store.catalog, agents, environments, ownTools, pool }),
     },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(async () => {
     await app.close();
+    await pool.close();
     await store.close();
     await rm(folder, { recursive: true, force: true });
   });

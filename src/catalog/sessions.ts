@@ -1,0 +1,159 @@
+import type { CatalogStore } from '../contracts/catalog-store.ts';
+import type { AgentDefinition } from '../definitions/agent.ts';
+import type { EnvironmentDefinition } from '../definitions/environment.ts';
+import type { Kept } from '../definitions/kept.ts';
+import type { SessionDefinition, SessionResource } from '../definitions/session.ts';
+import { RoundhouseError } from '../errors.ts';
+import { newResourceId, newSessionId } from '../events/ids.ts';
+import type { PromptContent } from '../events/record.ts';
+import type { SessionPool } from '../pool/session-pool.ts';
+import { wallClockIso } from '../time/clock.ts';
+import { planAgent } from './agent-plan.ts';
+import type { Agents } from './agents.ts';
+import { Documents } from './documents.ts';
+import type { Environments } from './environments.ts';
+import { snapshotOf } from './session-agent.ts';
+
+/** What a client asks a session to be made of. */
+export interface SessionDraft {
+  readonly agent: {
+    readonly id: string;
+    /** Default: the one that holds. */
+    readonly version: number | undefined;
+    /** What is laid over the agent, for this session only. */
+    readonly override: (agent: AgentDefinition) => AgentDefinition;
+  };
+  readonly environmentId: string;
+  readonly title: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly resources: readonly Pick<SessionResource, 'file_id' | 'mount_path'>[];
+  readonly budget: SessionDefinition['budget'];
+  /** Sent to the session when it is there, in their order. */
+  readonly prompts: readonly PromptContent[];
+}
+
+/** What of the pool the resource works with. */
+export type SessionsPool = Pick<SessionPool, 'createSession' | 'deleteSession' | 'findClient'>;
+
+/**
+ * Puts files of a tenant into the workspace of a new session, before it is prompted. Rejects where one can't be: then there
+ * is no session.
+ */
+export type PlaceFiles = (
+  session: { readonly tenant: string; readonly id: string; readonly workspace: string },
+  resources: readonly SessionResource[],
+) => Promise<void>;
+
+export interface SessionsParts {
+  readonly store: CatalogStore;
+  readonly agents: Agents;
+  readonly environments: Environments;
+  /** Whether agents may have Claude Code's own tools on this host. */
+  readonly ownTools: boolean;
+  readonly pool: SessionsPool;
+  /** Without it sessions have no files: `unsupported_field`. */
+  readonly placeFiles?: PlaceFiles;
+}
+
+/**
+ * Sessions as a resource: what each was made of, joined with the session of the pool that has its id for a name. Another
+ * tenant's, and sessions that exist by name only, are `not_found`; every method rejects with `storage_failed` too.
+ */
+export class Sessions {
+  readonly #parts: SessionsParts;
+  readonly #documents: Documents<'session'>;
+
+  constructor(parts: SessionsParts) {
+    this.#parts = parts;
+    this.#documents = new Documents({ store: parts.store, kind: 'session', mintId: newSessionId });
+  }
+
+  /**
+   * Makes a session. It has no process yet, unless a prepared one was ready; its prompts are in the store when this
+   * resolves. Rejects with `not_found` or `agent_archived`, `environment_archived` for what it is made of, with
+   * `unsupported_field` for an agent that this host can't run, with what the pool refuses a new session or a prompt for;
+   * then there is none.
+   */
+  async create(tenant: string, draft: SessionDraft): Promise<Kept<SessionDefinition>> {
+    const { environments, ownTools, pool, placeFiles } = this.#parts;
+    const agent = await this.#agentOf(tenant, draft.agent);
+    const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
+    await environments.check(tenant, environment.body);
+    if (draft.resources.length > 0 && placeFiles === undefined) throw noFiles();
+    const definition: SessionDefinition = {
+      agent,
+      environmentId: environment.id,
+      title: draft.title,
+      metadata: draft.metadata,
+      resources: draft.resources.map(newResource),
+      budget: draft.budget,
+    };
+    let kept: Kept<SessionDefinition> | undefined;
+    try {
+      // The document first: one without a session behind it is shown to nobody, and a session without one would count.
+      const row = await pool.createSession({
+        tenant,
+        agent: planAgent(agent, { ownTools }).options,
+        workspace: folderOf(environment.body),
+        mayTakeSpare: Object.keys(environment.body.variables).length === 0,
+        announce: async (id) => {
+          kept = await this.#documents.create(tenant, definition, id);
+        },
+      });
+      if (definition.resources.length > 0) await placeFiles?.(row, definition.resources);
+      await this.#prompt(tenant, row.id, draft.prompts);
+      return this.#documents.found(row.id, kept);
+    } catch (error) {
+      if (kept !== undefined) await this.#remove(tenant, kept.id);
+      throw error;
+    }
+  }
+
+  /** What it was made of, archived or not. */
+  get(tenant: string, id: string): Promise<Kept<SessionDefinition>> {
+    return this.#documents.get(tenant, id);
+  }
+
+  async #agentOf(
+    tenant: string,
+    { id, version, override }: SessionDraft['agent'],
+  ): Promise<SessionDefinition['agent']> {
+    const kept = inUse(await this.#parts.agents.get(tenant, id, version), 'agent');
+    return snapshotOf({ ...kept, body: override(kept.body) });
+  }
+
+  async #prompt(tenant: string, id: string, prompts: readonly PromptContent[]): Promise<void> {
+    if (prompts.length === 0) return;
+    const client = await this.#parts.pool.findClient(tenant, id);
+    for (const content of prompts) await client.prompt(content);
+  }
+
+  /** The session first: what is left when that fails can be removed again, under the same id. */
+  async #remove(tenant: string, id: string): Promise<void> {
+    await this.#parts.pool.deleteSession(tenant, id);
+    await this.#documents.remove(tenant, id);
+  }
+}
+
+function inUse<Body>(kept: Kept<Body>, kind: 'agent' | 'environment'): Kept<Body> {
+  if (kept.archivedAt === null) return kept;
+  throw new RoundhouseError(
+    `${kind}_archived`,
+    `The ${kind} ${kept.id} was archived at ${kept.archivedAt}: no session can be made with it any more; use another one.`,
+  );
+}
+
+function folderOf({ workspace }: EnvironmentDefinition): string | undefined {
+  return workspace.type === 'folder' ? workspace.path : undefined;
+}
+
+function newResource(file: SessionDraft['resources'][number]): SessionResource {
+  return { id: newResourceId(), type: 'file', ...file, created_at: wallClockIso() };
+}
+
+function noFiles(): RoundhouseError {
+  return new RoundhouseError(
+    'unsupported_field',
+    'not supported by this server: resources (files can not be put into workspaces yet). Remove it',
+  );
+}
