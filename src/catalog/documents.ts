@@ -6,7 +6,7 @@ import type {
   CatalogQuery,
   CatalogStore,
 } from '../contracts/catalog-store.ts';
-import type { Kept, KeptPage } from '../definitions/kept.ts';
+import type { Kept, KeptList } from '../definitions/kept.ts';
 import { RoundhouseError } from '../errors.ts';
 import { wallClockIso } from '../time/clock.ts';
 
@@ -57,7 +57,7 @@ export class Documents<K extends CatalogKind> {
     return this.found(id, await this.#store.get(this.key(tenant, id)));
   }
 
-  list(tenant: string, query: ListQuery): Promise<KeptPage<CatalogBodies[K]>> {
+  list(tenant: string, query: ListQuery): Promise<KeptList<CatalogBodies[K]>> {
     return this.#store.list(this.#kind, { tenant, ...query });
   }
 

@@ -1,6 +1,6 @@
 import type { AgentDefinition } from '../definitions/agent.ts';
 import type { EnvironmentDefinition } from '../definitions/environment.ts';
-import type { Kept, KeptPage } from '../definitions/kept.ts';
+import type { Kept, KeptList, KeptPage } from '../definitions/kept.ts';
 import type { SessionDefinition } from '../definitions/session.ts';
 
 /** What is kept of each kind. Bodies are plain data: they come back as JSON would give them. */
@@ -31,13 +31,22 @@ export interface CatalogQuery {
   readonly tenant: string;
   /** 1 to 1000. */
   readonly limit: number;
-  /** The `next` of the page before. */
+  /** The `next`, or the `prev`, of another page of the same order. */
   readonly after?: string | undefined;
+  /** By the time of creation; ids decide between equal times. Default `desc`, the newest first. */
+  readonly order?: 'asc' | 'desc' | undefined;
   /** Bounds of the creation, both inclusive; RFC 3339 in UTC with milliseconds, as documents carry it. */
   readonly createdFrom?: string | undefined;
   readonly createdTo?: string | undefined;
   /** Default false. */
   readonly includeArchived?: boolean | undefined;
+  /** Of sessions: made of that agent, and of that version of it. */
+  readonly agentId?: string | undefined;
+  readonly agentVersion?: number | undefined;
+  /** Only these ids, at most 10,000. */
+  readonly among?: readonly string[] | undefined;
+  /** Not these ids, at most 10,000. */
+  readonly except?: readonly string[] | undefined;
 }
 
 /**
@@ -53,8 +62,7 @@ export interface CatalogStore {
   ): Promise<Kept<CatalogBodies[K]>>;
   /** The document as it is now. */
   get<K extends CatalogKind>(key: CatalogKey<K>): Promise<Kept<CatalogBodies[K]> | undefined>;
-  /** Newest first; ids decide between equal times. */
-  list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptPage<CatalogBodies[K]>>;
+  list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptList<CatalogBodies[K]>>;
   /**
    * Makes the next version, in one transaction; undefined, and nothing is changed, when the document is not at
    * `expectedVersion`, is archived or is not there.

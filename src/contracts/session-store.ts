@@ -38,6 +38,10 @@ export interface SessionRow {
   readonly staleTranscriptFolder: string | null;
   readonly usage: Usage;
   readonly turnCount: number;
+  /** Time that its turns have taken, waits for their client left out; of those that have ended. */
+  readonly activeMs: number;
+  /** Since then it takes no prompts; wall clock, RFC 3339. Null while it does. There is no way back. */
+  readonly archivedAt: string | null;
   /** Wall clock, RFC 3339. */
   readonly createdAt: string;
   readonly lastActiveAt: string;
@@ -48,14 +52,27 @@ export interface SessionRow {
 
 export type NewSession = Omit<
   SessionRow,
-  'epoch' | 'usage' | 'turnCount' | 'staleTranscriptFolder' | 'lastActiveAt'
+  | 'epoch'
+  | 'usage'
+  | 'turnCount'
+  | 'activeMs'
+  | 'archivedAt'
+  | 'staleTranscriptFolder'
+  | 'lastActiveAt'
 >;
 
 /** Fields of a row that change. */
 export type SessionPatch = Partial<
   Pick<
     SessionRow,
-    'options' | 'limits' | 'staleTranscriptFolder' | 'usage' | 'turnCount' | 'lastActiveAt'
+    | 'options'
+    | 'limits'
+    | 'staleTranscriptFolder'
+    | 'usage'
+    | 'turnCount'
+    | 'activeMs'
+    | 'archivedAt'
+    | 'lastActiveAt'
   >
 >;
 

@@ -12,9 +12,15 @@ export interface Kept<Body> {
   readonly body: Body;
 }
 
-/** One page of a listing, newest first. */
+/** One page of a listing. */
 export interface KeptPage<Body> {
   readonly items: readonly Kept<Body>[];
   /** Stands for the next page; null when this was the last. */
   readonly next: string | null;
+}
+
+/** A page of a listing that can be walked both ways. */
+export interface KeptList<Body> extends KeptPage<Body> {
+  /** Stands for the page before; null when this was the first. */
+  readonly prev: string | null;
 }

@@ -95,6 +95,8 @@ function requestOf(): Omit<ConnectRequest, 'unneeded' | 'onlyIfFree'> {
         costUsd: 0,
       },
       turnCount: 0,
+      activeMs: 0,
+      archivedAt: null,
       createdAt: '',
       lastActiveAt: '',
       owner: 'host',

@@ -1,9 +1,20 @@
-import { VERSIONED_KINDS, type CatalogKind } from '../contracts/catalog-store.ts';
+import {
+  VERSIONED_KINDS,
+  type CatalogBodies,
+  type CatalogKind,
+} from '../contracts/catalog-store.ts';
 import { RoundhouseError } from '../errors.ts';
 
 /** Whether earlier versions of a document of that kind stay. */
 export function keepsVersions(kind: CatalogKind): boolean {
   return VERSIONED_KINDS.some((versioned) => versioned === kind);
+}
+
+/** The agent that a document was made of, by which documents are looked for; undefined where there is none. */
+export function agentOf(
+  body: CatalogBodies[CatalogKind],
+): { readonly id: string; readonly version: number } | undefined {
+  return 'agent' in body ? body.agent : undefined;
 }
 
 /** The error for an id that was given before: only a defect of the caller can be its reason. */

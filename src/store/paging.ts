@@ -5,6 +5,8 @@ export const MAX_PAGE_SESSIONS = 1000;
 /** Records that one read can return. */
 export const MAX_READ_RECORDS = 10_000;
 
+const BACKWARD = 'before';
+
 /** The place of a session or document in a listing: newest first, ids decide between equal times. */
 export interface PagePlace {
   readonly createdAt: string;
@@ -34,6 +36,29 @@ export function fromCursor(cursor: string): PagePlace {
     if (typeof createdAt === 'string' && typeof id === 'string') return { createdAt, id };
   }
   throw foreignCursor();
+}
+
+/** Where a page begins, and which way it goes from there. */
+export interface PageStart {
+  readonly place: PagePlace;
+  /** The page ends before the place, in the order of the listing. */
+  readonly backward: boolean;
+}
+
+/** The cursor of the page that ends before a place. */
+export function toBackwardCursor({ createdAt, id }: PagePlace): string {
+  return Buffer.from(JSON.stringify([createdAt, id, BACKWARD])).toString('base64url');
+}
+
+/** What a cursor of a listing stands for that can be walked both ways. `invalid_request` for any other. */
+export function fromEitherCursor(cursor: string): PageStart {
+  const place = parsed(Buffer.from(cursor, 'base64url').toString());
+  if (Array.isArray(place) && place.length === 3) {
+    const [createdAt, id, way]: unknown[] = place;
+    if (typeof createdAt === 'string' && typeof id === 'string' && way === BACKWARD)
+      return { place: { createdAt, id }, backward: true };
+  }
+  return { place: fromCursor(cursor), backward: false };
 }
 
 /** The place that a version's cursor, its number, stands for. `invalid_request` for anything else. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { CatalogKey, CatalogStore } from '../../src/contracts/catalog-store.ts';
 import type { AgentDefinition } from '../../src/definitions/agent.ts';
 import type { EnvironmentDefinition } from '../../src/definitions/environment.ts';
+import type { SessionDefinition } from '../../src/definitions/session.ts';
 import { AT, failsWith } from './session-samples.ts';
 
 /** An opened store; `reopen` closes it and opens what it kept, and is absent where nothing is kept. */
@@ -42,6 +43,31 @@ export function anEnvironment(over: Partial<EnvironmentDefinition> = {}): Enviro
     variables: { TOKEN: { value: 's3cret', secret: true } },
     ...over,
   };
+}
+
+export function aSessionDefinition(
+  agent: { id: string; version?: number } = { id: 'agent_1' },
+): SessionDefinition {
+  return {
+    agent: {
+      ...anAgent(),
+      type: 'agent',
+      version: 1,
+      skills: [],
+      multiagent: null,
+      execution_identity: { type: 'service_account' },
+      ...agent,
+    },
+    environmentId: 'env_1',
+    title: null,
+    metadata: {},
+    resources: [],
+    budget: { type: 'limit', max_list_cost: { amount: '500', currency: 'USD' } },
+  };
+}
+
+function sessionKey(id: string, tenant = 'key-a'): CatalogKey<'session'> {
+  return { kind: 'session', tenant, id };
 }
 
 function agentKey(id: string, tenant = 'key-a'): CatalogKey<'agent'> {
@@ -297,6 +323,85 @@ export function describeCatalogStore(name: string, open: () => Promise<OpenedCat
         await store.archive(agentKey(ids[2] ?? ''), LATER);
         expect(await walk({ tenant: 'key-a', limit: 2 })).toEqual(ids.toSpliced(2, 1));
         expect(await walk({ tenant: 'key-a', limit: 2, includeArchived: true })).toEqual(ids);
+      });
+
+      it('is walked both ways, in both orders, and says where it ends', async () => {
+        const ids = await createMany(5);
+        await createMany(2, 'key-b');
+        for (const order of ['desc', 'asc'] as const) {
+          const query = { tenant: 'key-a', limit: 2, order };
+          const first = await store.list('agent', query);
+          const second = await store.list('agent', { ...query, after: first.next ?? '' });
+          const third = await store.list('agent', { ...query, after: second.next ?? '' });
+          const pages = [first, second, third];
+          expect(pages.flatMap(({ items }) => items.map(({ id }) => id))).toEqual(
+            order === 'desc' ? ids : ids.toReversed(),
+          );
+          expect(pages.map(({ prev }) => prev !== null)).toEqual([false, true, true]);
+          expect(third.next).toBeNull();
+          const back = await store.list('agent', { ...query, after: third.prev ?? '' });
+          expect(back).toEqual(second);
+          expect(await store.list('agent', { ...query, after: back.prev ?? '' })).toEqual(first);
+          // The bounds of a page are those of its items, whatever its size.
+          const wide = await store.list('agent', { ...query, limit: 9, after: third.prev ?? '' });
+          expect(wide.items).toEqual([...first.items, ...second.items]);
+          expect([wide.prev, wide.next]).toEqual([null, second.next]);
+        }
+      });
+
+      it('knows of nothing before it once that is gone', async () => {
+        const ids = await createMany(3);
+        const query = { tenant: 'key-a', limit: 1 };
+        const first = await store.list('agent', query);
+        await store.remove(agentKey(ids[0] ?? ''));
+        const second = await store.list('agent', { ...query, after: first.next ?? '' });
+        expect(second.items.map(({ id }) => id)).toEqual([ids[1]]);
+        expect(second.prev).toBeNull();
+      });
+
+      it('of sessions is narrowed to an agent, a version of it, and ids', async () => {
+        const made = [
+          ['sesn_0', 'agent_1', 1],
+          ['sesn_1', 'agent_2', 1],
+          ['sesn_2', 'agent_1', 2],
+          ['sesn_3', 'agent_1', 1],
+          ['sesn_4', 'agent_1', 1],
+        ] as const;
+        for (const [index, [id, agent, version]] of made.entries()) {
+          await store.create(
+            sessionKey(id),
+            aSessionDefinition({ id: agent, version }),
+            after(index),
+          );
+        }
+        await store.create(sessionKey('sesn_b', 'key-b'), aSessionDefinition(), AT);
+        await store.archive(sessionKey('sesn_4'), LATER);
+        const listed = async (query: Partial<Parameters<CatalogStore['list']>[1]>) => {
+          const found = { tenant: 'key-a', limit: 10, ...query };
+          return (await store.list('session', found)).items.map(({ id }) => id);
+        };
+        expect(await listed({})).toEqual(['sesn_3', 'sesn_2', 'sesn_1', 'sesn_0']);
+        expect(await listed({ agentId: 'agent_1' })).toEqual(['sesn_3', 'sesn_2', 'sesn_0']);
+        expect(await listed({ agentId: 'agent_1', agentVersion: 1 })).toEqual(['sesn_3', 'sesn_0']);
+        expect(await listed({ agentId: 'agent_3' })).toEqual([]);
+        expect(await listed({ among: ['sesn_3', 'sesn_1', 'sesn_4', 'sesn_b', 'x'] })).toEqual([
+          'sesn_3',
+          'sesn_1',
+        ]);
+        expect(await listed({ among: [] })).toEqual([]);
+        expect(await listed({ except: [] })).toHaveLength(4);
+        expect(await listed({ except: ['sesn_3', 'sesn_1'] })).toEqual(['sesn_2', 'sesn_0']);
+        expect(await listed({ agentId: 'agent_1', except: ['sesn_3'], order: 'asc' })).toEqual([
+          'sesn_0',
+          'sesn_2',
+        ]);
+        expect(await listed({ agentId: 'agent_1', includeArchived: true, limit: 2 })).toEqual([
+          'sesn_4',
+          'sesn_3',
+        ]);
+        const many = Array.from({ length: 10_000 }, (_, index) => `sesn_x${index}`);
+        expect(await listed({ among: [...many, 'sesn_2'] })).toEqual(['sesn_2']);
+        expect(await listed({ except: many, agentId: 'agent_2' })).toEqual(['sesn_1']);
       });
 
       it('refuses limits out of bounds and cursors that it did not give', async () => {

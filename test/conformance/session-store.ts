@@ -76,6 +76,8 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
           epoch: 1,
           usage: NO_USAGE,
           turnCount: 0,
+          activeMs: 0,
+          archivedAt: null,
           staleTranscriptFolder: null,
           lastActiveAt: session.createdAt,
         });
@@ -492,6 +494,8 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
           staleTranscriptFolder: '/data/p1',
           usage,
           turnCount: 1,
+          activeMs: 5_000_000_000,
+          archivedAt: '2026-05-06T00:00:00.000Z',
           lastActiveAt: '2026-05-05T00:00:00.000Z',
         });
         const changed = await store.getSession(row.id);
@@ -502,6 +506,8 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
           staleTranscriptFolder: '/data/p1',
           usage,
           turnCount: 1,
+          activeMs: 5_000_000_000,
+          archivedAt: '2026-05-06T00:00:00.000Z',
           lastActiveAt: '2026-05-05T00:00:00.000Z',
         });
         await store.append(row.id, 1, [], { staleTranscriptFolder: null });

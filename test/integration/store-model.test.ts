@@ -67,6 +67,7 @@ const drift = fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, fc.constantFrom
 const patch: fc.Arbitrary<SessionPatch> = fc.record(
   {
     turnCount: fc.nat({ max: 100 }),
+    activeMs: fc.nat(),
     staleTranscriptFolder: fc.option(fc.string({ unit: 'grapheme' })),
     usage: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }).map((costUsd) => ({
       ...NO_USAGE,

@@ -6,16 +6,16 @@ import type {
   CatalogStore,
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
-import type { Kept, KeptPage } from '../../definitions/kept.ts';
-import { idTaken, keepsVersions } from '../catalog-rules.ts';
+import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
+import { agentOf, idTaken, keepsVersions } from '../catalog-rules.ts';
 import { toJson } from '../json.ts';
+import { listPage, listWalk } from '../list-page.ts';
 import {
   checkLimit,
-  fromCursor,
   fromVersionCursor,
   MAX_PAGE_SESSIONS,
   newestFirst,
-  toCursor,
+  type PagePlace,
 } from '../paging.ts';
 
 /** A body as JSON, a deep copy that nobody can change. */
@@ -59,19 +59,21 @@ export class MemoryCatalogStore implements CatalogStore {
   async list<K extends CatalogKind>(
     kind: K,
     query: CatalogQuery,
-  ): Promise<KeptPage<CatalogBodies[K]>> {
+  ): Promise<KeptList<CatalogBodies[K]>> {
     checkLimit(query.limit, MAX_PAGE_SESSIONS);
-    const { tenant, limit, createdFrom, createdTo, includeArchived = false } = query;
-    const after = query.after === undefined ? undefined : fromCursor(query.after);
-    const found = [...this.#documents.values()]
-      .filter(({ key }) => key.kind === kind && key.tenant === tenant)
+    const walk = listWalk(query);
+    const { from, toOlder } = walk;
+    const ahead = (a: PagePlace, b: PagePlace): number =>
+      toOlder ? newestFirst(a, b) : newestFirst(b, a);
+    const matching = [...this.#documents.values()]
+      .filter(({ key }) => key.kind === kind && key.tenant === query.tenant)
       .map((document) => toKept(kind, document))
-      .filter(({ archivedAt }) => includeArchived || archivedAt === null)
-      .filter(({ createdAt }) => createdFrom === undefined || createdAt >= createdFrom)
-      .filter(({ createdAt }) => createdTo === undefined || createdAt <= createdTo)
-      .filter((document) => after === undefined || newestFirst(after, document) < 0)
-      .toSorted(newestFirst);
-    return toPage(found, limit, toCursor);
+      .filter((document) => matches(document, query))
+      .toSorted(ahead);
+    const found = matching.filter((document) => from === undefined || ahead(from, document) < 0);
+    return listPage(found, walk, query.limit, (place) =>
+      matching.some((document) => ahead(document, place) < 0),
+    );
   }
 
   async replace<K extends CatalogKind>(
@@ -129,6 +131,23 @@ export class MemoryCatalogStore implements CatalogStore {
     const document = this.#documents.get(id);
     return document?.key.kind === kind && document.key.tenant === tenant ? document : undefined;
   }
+}
+
+function matches(
+  { id, createdAt, archivedAt, body }: Kept<CatalogBodies[CatalogKind]>,
+  query: CatalogQuery,
+): boolean {
+  const { createdFrom, createdTo, agentId, agentVersion, among, except } = query;
+  const agent = agentOf(body);
+  return (
+    (query.includeArchived === true || archivedAt === null) &&
+    (createdFrom === undefined || createdAt >= createdFrom) &&
+    (createdTo === undefined || createdAt <= createdTo) &&
+    (agentId === undefined || agent?.id === agentId) &&
+    (agentVersion === undefined || agent?.version === agentVersion) &&
+    among?.includes(id) !== false &&
+    except?.includes(id) !== true
+  );
 }
 
 function lastOf({ versions }: Document): Version {

@@ -85,6 +85,8 @@ export class MemorySessionStore implements SessionStore {
       epoch: 1,
       usage: NO_USAGE,
       turnCount: 0,
+      activeMs: 0,
+      archivedAt: null,
       staleTranscriptFolder: null,
       lastActiveAt: session.createdAt,
     });

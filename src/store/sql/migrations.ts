@@ -143,4 +143,23 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0015_session_resource': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema
+        .alterTable('sessions')
+        .addColumn('active_ms', 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+      await db.schema.alterTable('sessions').addColumn('archived_at', 'text').execute();
+      await db.schema.alterTable('catalog_documents').addColumn('agent_id', 'text').execute();
+      await db.schema
+        .alterTable('catalog_documents')
+        .addColumn('agent_version', 'integer')
+        .execute();
+      await db.schema
+        .createIndex('catalog_documents_of_agent')
+        .on('catalog_documents')
+        .columns(['tenant', 'agent_id', 'created_at', 'id'])
+        .execute();
+    },
+  },
 };

@@ -27,6 +27,8 @@ export function newSessionColumns(session: NewSession): SessionsTable {
     last_number: 0,
     first_number: 1,
     event_bytes: 0,
+    active_ms: 0,
+    archived_at: null,
   };
 }
 
@@ -41,6 +43,8 @@ export function patchColumns(patch: SessionPatch): Partial<SessionsTable> {
     ...(patch.usage !== undefined && { usage: toJson(patch.usage) }),
     ...(patch.turnCount !== undefined && { turn_count: patch.turnCount }),
     ...(patch.lastActiveAt !== undefined && { last_active_at: patch.lastActiveAt }),
+    ...(patch.activeMs !== undefined && { active_ms: patch.activeMs }),
+    ...(patch.archivedAt !== undefined && { archived_at: patch.archivedAt }),
   };
 }
 
@@ -61,6 +65,9 @@ export function toSession(row: SessionsTable): SessionRow {
     staleTranscriptFolder: row.stale_transcript_folder,
     usage,
     turnCount: row.turn_count,
+    // Databases give a bigint as a number or a text.
+    activeMs: Number(row.active_ms),
+    archivedAt: row.archived_at,
     createdAt: row.created_at,
     lastActiveAt: row.last_active_at,
     owner: row.owner,

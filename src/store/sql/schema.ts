@@ -36,8 +36,11 @@ export interface SessionsTable {
   readonly last_number: number;
   /** The number of the first event that is still there, or would be: trimming compares it and moves it forward. */
   readonly first_number: number;
-  /** UTF-8 bytes of the bodies and details of the events that are there. A `bigint`, the only one. */
+  /** UTF-8 bytes of the bodies and details of the events that are there. A `bigint`. */
   readonly event_bytes: number;
+  /** A `bigint`, as a session may be at work for more than 24 days. */
+  readonly active_ms: number;
+  readonly archived_at: string | null;
 }
 
 /** Key: `(session_id, number)`. Goes with its session. */
@@ -85,6 +88,9 @@ export interface CatalogDocumentsTable {
   readonly version: number;
   readonly created_at: string;
   readonly archived_at: string | null;
+  /** Of a session: the agent that it was made of, a copy of what stands in the body, for queries. */
+  readonly agent_id: string | null;
+  readonly agent_version: number | null;
 }
 
 /** Key: `(document_id, version)`. Goes with its document. */

@@ -7,16 +7,11 @@ import type {
   CatalogStore,
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
-import type { Kept, KeptPage } from '../../definitions/kept.ts';
-import { idTaken, keepsVersions } from '../catalog-rules.ts';
+import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
+import { agentOf, idTaken, keepsVersions } from '../catalog-rules.ts';
 import { toJson } from '../json.ts';
-import {
-  checkLimit,
-  fromCursor,
-  fromVersionCursor,
-  MAX_PAGE_SESSIONS,
-  toCursor,
-} from '../paging.ts';
+import { listPage, listWalk } from '../list-page.ts';
+import { checkLimit, fromVersionCursor, MAX_PAGE_SESSIONS, type PagePlace } from '../paging.ts';
 import type { Database } from './schema.ts';
 import type { MapStorageError } from './sql-transcript-store.ts';
 
@@ -46,7 +41,17 @@ export class SqlCatalogStore implements CatalogStore {
     at: string,
   ): Promise<Kept<CatalogBodies[K]>> {
     return this.#inTransaction(async (trx) => {
-      const document = { id, kind, tenant, version: 1, created_at: at, archived_at: null };
+      const agent = agentOf(body);
+      const document = {
+        id,
+        kind,
+        tenant,
+        version: 1,
+        created_at: at,
+        archived_at: null,
+        agent_id: agent?.id ?? null,
+        agent_version: agent?.version ?? null,
+      };
       const row = await trx
         .insertInto('catalog_documents')
         .values(document)
@@ -63,34 +68,20 @@ export class SqlCatalogStore implements CatalogStore {
     return this.#mapped(() => find(this.#db, key));
   }
 
-  list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptPage<CatalogBodies[K]>> {
+  list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptList<CatalogBodies[K]>> {
     return this.#mapped(async () => {
-      checkLimit(query.limit, MAX_PAGE_SESSIONS);
-      const { tenant, limit, createdFrom, createdTo, includeArchived = false } = query;
-      const after = query.after === undefined ? undefined : fromCursor(query.after);
-      const rows = await versionsOf(this.#db, { kind, tenant })
-        .whereRef('v.version', '=', 'd.version')
-        .$if(!includeArchived, (select) => select.where('d.archived_at', 'is', null))
-        .$if(createdFrom !== undefined, (select) =>
-          select.where('d.created_at', '>=', createdFrom ?? ''),
-        )
-        .$if(createdTo !== undefined, (select) =>
-          select.where('d.created_at', '<=', createdTo ?? ''),
-        )
-        .$if(after !== undefined, (select) =>
-          select.where((eb) =>
-            eb(
-              eb.refTuple('d.created_at', 'd.id'),
-              '<',
-              eb.tuple(after?.createdAt ?? '', after?.id ?? ''),
-            ),
-          ),
-        )
-        .orderBy('d.created_at', 'desc')
-        .orderBy('d.id', 'desc')
-        .limit(limit + 1)
-        .execute();
-      return toPage(kind, rows, limit, toCursor);
+      const { limit, among } = query;
+      checkLimit(limit, MAX_PAGE_SESSIONS);
+      const walk = listWalk(query);
+      const { from, toOlder } = walk;
+      // A list of nothing is no valid SQL everywhere.
+      if (among?.length === 0) return { items: [], next: null, prev: null };
+      const rows = await this.#walk(kind, query, from, toOlder, limit + 1);
+      const found = rows.map((row) => toKept(kind, row));
+      return listPage(found, walk, limit, async (place) => {
+        const [other] = await this.#walk(kind, query, place, !toOlder, 1);
+        return other !== undefined;
+      });
     });
   }
 
@@ -178,6 +169,45 @@ export class SqlCatalogStore implements CatalogStore {
         .execute();
       return toPage(key.kind, rows, query.limit, ({ version }) => String(version));
     });
+  }
+
+  /** Documents that a query asks for, from a place on, in one direction. */
+  #walk(
+    kind: CatalogKind,
+    query: CatalogQuery,
+    from: PagePlace | undefined,
+    toOlder: boolean,
+    limit: number,
+  ): Promise<KeptRow[]> {
+    const { tenant, createdFrom, createdTo, agentId, agentVersion, among, except = [] } = query;
+    const direction = toOlder ? 'desc' : 'asc';
+    return versionsOf(this.#db, { kind, tenant })
+      .whereRef('v.version', '=', 'd.version')
+      .$if(query.includeArchived !== true, (select) => select.where('d.archived_at', 'is', null))
+      .$if(createdFrom !== undefined, (select) =>
+        select.where('d.created_at', '>=', createdFrom ?? ''),
+      )
+      .$if(createdTo !== undefined, (select) => select.where('d.created_at', '<=', createdTo ?? ''))
+      .$if(agentId !== undefined, (select) => select.where('d.agent_id', '=', agentId ?? ''))
+      .$if(agentVersion !== undefined, (select) =>
+        select.where('d.agent_version', '=', agentVersion ?? 0),
+      )
+      .$if(among !== undefined, (select) => select.where('d.id', 'in', among ?? []))
+      .$if(except.length > 0, (select) => select.where('d.id', 'not in', except))
+      .$if(from !== undefined, (select) =>
+        // A comparison of pairs: with `or` in its place SQLite would read all pages before this one.
+        select.where((eb) =>
+          eb(
+            eb.refTuple('d.created_at', 'd.id'),
+            toOlder ? '<' : '>',
+            eb.tuple(from?.createdAt ?? '', from?.id ?? ''),
+          ),
+        ),
+      )
+      .orderBy('d.created_at', direction)
+      .orderBy('d.id', direction)
+      .limit(limit)
+      .execute();
   }
 
   #inTransaction<T>(work: (trx: Kysely<Database>) => Promise<T>): Promise<T> {
