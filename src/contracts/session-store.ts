@@ -1,6 +1,6 @@
 import type { AgentOptions } from './agent-driver.ts';
 import type { TranscriptStore } from './transcripts.ts';
-import type { EventRecord, Usage } from '../events/record.ts';
+import type { EventRecord, SessionEvent, Usage } from '../events/record.ts';
 
 /** The limits of a turn, one per phase, all in milliseconds; `src/session/limits.ts` has their bounds and defaults. */
 export type TurnLimitName =
@@ -111,6 +111,45 @@ export interface Trimmed {
   readonly more: boolean;
 }
 
+/** Which records of a session to list. */
+export interface EventQuery {
+  /** Of their numbers. */
+  readonly order: 'asc' | 'desc';
+  /** Only those beyond this number, in that order: the `next` of the page before. */
+  readonly beyond?: number | undefined;
+  /** Only those of these types; at least one. Default: all. */
+  readonly types?: readonly SessionEvent['type'][] | undefined;
+  /** Bounds of their times, both inclusive; RFC 3339 in UTC with milliseconds. Times are taken to rise with the numbers. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** 1 to 10,000. */
+  readonly limit: number;
+  /** As for {@link SessionStore.readEvents}. */
+  readonly maxBytes: number;
+}
+
+/** One page of records. */
+export interface EventPage {
+  readonly records: readonly EventRecord[];
+  /** Pass as `beyond` to get the next page; null when this was the last. */
+  readonly next: number | null;
+}
+
+/** What a request has left in a session, so that its repetition is not taken for another one. */
+export interface RequestMark {
+  /** The caller's, unique in the session. */
+  readonly key: string;
+  /** Tells another request under the same key. */
+  readonly digest: string;
+  /** Of the records that it became. */
+  readonly eventIds: readonly string[];
+  /** Wall clock, RFC 3339 in UTC. */
+  readonly at: string;
+}
+
+/** How long a {@link RequestMark} is kept at least, unless its session is deleted before. */
+export const KEEP_REQUESTS_MS = 24 * 60 * 60 * 1000;
+
 /**
  * Where sessions live. Every method rejects with a `RoundhouseError`: `storage_failed`, or what its line says. What a
  * method has resolved survives the death of the process.
@@ -134,15 +173,18 @@ export interface SessionStore {
   /** Makes `owner` the only one that may write, by raising the epoch. `session_not_found`. */
   claimSession(id: string, owner: string): Promise<SessionRow>;
   /**
-   * Adds records (there may be none), whose numbers follow the last one without a gap, and changes the row, in one transaction.
-   * `session_moved` when the epoch is not the row's.
+   * Adds records (there may be none), whose numbers follow the last one without a gap, changes the row, and keeps the mark of
+   * the request that it is for, in one transaction. `session_moved` when the epoch is not the row's.
    */
   append(
     sessionId: string,
     epoch: number,
     records: readonly EventRecord[],
     patch?: SessionPatch,
+    mark?: RequestMark,
   ): Promise<void>;
+  /** The mark of a request, unless it is older than {@link KEEP_REQUESTS_MS} at `now` (RFC 3339 in UTC). */
+  findRequest(sessionId: string, key: string, now: string): Promise<RequestMark | undefined>;
   /**
    * Records with a number greater than `after`, in order, at most `limit` (1 to 10,000), and no more of them than `maxBytes`
    * hold (default: no bound): UTF-8 bytes of their bodies and details as JSON. The first always comes, so only an empty page
@@ -154,6 +196,15 @@ export interface SessionStore {
     limit: number,
     maxBytes?: number,
   ): Promise<EventRecord[]>;
+  /** A page of the records that are there. The first of a page always comes, whatever its bytes. Empty for an unknown session. */
+  listEvents(sessionId: string, query: EventQuery): Promise<EventPage>;
+  /**
+   * When turns were taken up, by their ids: the time of the first `session.status_running` of each, or of the
+   * `session.status_idle` or `session.error` that ended it without one. A turn that waits is not among them.
+   */
+  processedAt(sessionId: string, turnIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The number of the record whose body has that id; undefined when there is none, or none any more. */
+  numberOfEvent(sessionId: string, eventId: string): Promise<number | undefined>;
   /**
    * Removes the oldest records, as far as `bounds` ask for it, at most `maxRecords` (1 to 10,000) in one call. Never those of
    * a turn without an end, of the last turn, or the last record; so what is left has no holes, and its first number tells a

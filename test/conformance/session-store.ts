@@ -11,6 +11,7 @@ import {
   failsWith,
   someRecords,
 } from './session-samples.ts';
+import { describeEventQueries } from './event-queries.ts';
 import { describeTranscripts } from './transcripts.ts';
 
 /** An opened store; `reopen` closes it and opens what it kept, and is absent where nothing is kept. */
@@ -646,6 +647,7 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
       });
     });
 
+    describeEventQueries(() => store);
     describeTranscripts(() => store);
 
     describe('deleting', () => {

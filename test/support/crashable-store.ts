@@ -46,6 +46,14 @@ export class CrashableStore implements SessionStore {
     this.#reach(() => this.#store.claimSession(...call));
   readEvents: SessionStore['readEvents'] = (...call) =>
     this.#reach(() => this.#store.readEvents(...call));
+  listEvents: SessionStore['listEvents'] = (...call) =>
+    this.#reach(() => this.#store.listEvents(...call));
+  processedAt: SessionStore['processedAt'] = (...call) =>
+    this.#reach(() => this.#store.processedAt(...call));
+  numberOfEvent: SessionStore['numberOfEvent'] = (...call) =>
+    this.#reach(() => this.#store.numberOfEvent(...call));
+  findRequest: SessionStore['findRequest'] = (...call) =>
+    this.#reach(() => this.#store.findRequest(...call));
   trimEvents: SessionStore['trimEvents'] = (...call) =>
     this.#reach(() => this.#store.trimEvents(...call));
   lastEventNumber: SessionStore['lastEventNumber'] = (...call) =>

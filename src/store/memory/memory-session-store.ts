@@ -3,7 +3,10 @@ import { NO_USAGE } from '../../events/record.ts';
 import type { EventRecord } from '../../events/record.ts';
 import type {
   EventBounds,
+  EventPage,
+  EventQuery,
   NewSession,
+  RequestMark,
   SessionPage,
   SessionPatch,
   SessionRow,
@@ -11,6 +14,7 @@ import type {
   Trimmed,
   UnfinishedTurn,
 } from '../../contracts/session-store.ts';
+import { countWithin, forgottenBefore, narrowed } from '../event-queries.ts';
 import { toJson } from '../json.ts';
 import {
   checkLimit,
@@ -32,9 +36,18 @@ import {
 import { planTrim, recordBytes, type TrimCandidate } from '../trim-rules.ts';
 import { MemoryTranscriptStore } from './memory-transcript-store.ts';
 
-/** An event as JSON, a deep copy that nobody can change, and what trimming asks of it. */
+/** Records that take a turn up, or end one that never was. */
+const MARKS_A_TURN: ReadonlySet<string> = new Set([
+  'session.status_running',
+  'session.status_idle',
+  'session.error',
+]);
+
+/** An event as JSON, a deep copy that nobody can change, and what trimming and queries ask of it. */
 interface StoredEvent extends TrimCandidate {
   readonly json: string;
+  readonly type: string;
+  readonly eventId: string;
 }
 
 /** A session with its events. Event `n` stands at index `n - firstNumber`. */
@@ -44,6 +57,8 @@ interface StoredSession {
   lastNumber: number;
   bytes: number;
   events: StoredEvent[];
+  /** By their keys. */
+  requests: Map<string, RequestMark>;
 }
 
 interface OpenTurn {
@@ -90,7 +105,14 @@ export class MemorySessionStore implements SessionStore {
       staleTranscriptFolder: null,
       lastActiveAt: session.createdAt,
     });
-    const stored = { row, firstNumber: 1, lastNumber: 0, bytes: 0, events: [] };
+    const stored = {
+      row,
+      firstNumber: 1,
+      lastNumber: 0,
+      bytes: 0,
+      events: [],
+      requests: new Map(),
+    };
     this.#sessions.set(row.id, stored);
     this.#byName.set(key, stored);
     return copy(row);
@@ -144,6 +166,7 @@ export class MemorySessionStore implements SessionStore {
     epoch: number,
     records: readonly EventRecord[],
     patch: SessionPatch = {},
+    mark?: RequestMark,
   ): Promise<void> {
     this.#checkOpen();
     checkRecords(sessionId, records);
@@ -157,6 +180,7 @@ export class MemorySessionStore implements SessionStore {
     // Made before anything changes, so that a value that JSON can't hold leaves everything as it was.
     const kept = records.map(toStored);
     const changes = copy(patch);
+    const request = copy(mark);
     session.row = { ...session.row, ...changes };
     // Not push(...kept): a large append would exceed the number of arguments that a call can have.
     for (const event of kept) {
@@ -165,6 +189,13 @@ export class MemorySessionStore implements SessionStore {
       session.bytes += event.bytes;
     }
     this.#markTurns(session, records);
+    if (request !== undefined) keepRequest(session, request);
+  }
+
+  async findRequest(sessionId: string, key: string, now: string): Promise<RequestMark | undefined> {
+    this.#checkOpen();
+    const mark = this.#sessions.get(sessionId)?.requests.get(key);
+    return mark !== undefined && mark.at >= forgottenBefore(now) ? copy(mark) : undefined;
   }
 
   async readEvents(
@@ -179,12 +210,51 @@ export class MemorySessionStore implements SessionStore {
     if (session === undefined) return [];
     const from = Math.max(0, after + 1 - session.firstNumber);
     const page = session.events.slice(from, from + limit);
-    let bytes = 0;
-    const tooMany = page.findIndex((event, index) => {
-      bytes += event.bytes;
-      return index > 0 && bytes > maxBytes;
-    });
-    return (tooMany < 0 ? page : page.slice(0, tooMany)).map(recordOf);
+    return page.slice(0, countWithin(page.map(sizeOf), maxBytes)).map(recordOf);
+  }
+
+  async listEvents(sessionId: string, query: EventQuery): Promise<EventPage> {
+    this.#checkOpen();
+    const { order, types, limit, maxBytes } = query;
+    checkLimit(limit, MAX_READ_RECORDS);
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return { records: [], next: null };
+    const { firstNumber, lastNumber, events } = session;
+    const { first, last } = await narrowed(
+      { first: firstNumber, last: lastNumber },
+      query,
+      async (number) => events[number - firstNumber]?.at,
+    );
+    const wanted: ReadonlySet<string> | undefined = types && new Set(types);
+    const found = events.filter(
+      ({ number, type }) =>
+        number >= first && number <= last && (wanted === undefined || wanted.has(type)),
+    );
+    if (order === 'desc') found.reverse();
+    const page = found.slice(0, limit);
+    const records = page.slice(0, countWithin(page.map(sizeOf), maxBytes)).map(recordOf);
+    return {
+      records,
+      next: found.length > records.length ? (records.at(-1)?.number ?? null) : null,
+    };
+  }
+
+  async processedAt(
+    sessionId: string,
+    turnIds: readonly string[],
+  ): Promise<ReadonlyMap<string, string>> {
+    this.#checkOpen();
+    const times = new Map<string, string>();
+    for (const { turnId, type, at } of this.#sessions.get(sessionId)?.events ?? []) {
+      if (turnId === null || !turnIds.includes(turnId) || times.has(turnId)) continue;
+      if (MARKS_A_TURN.has(type)) times.set(turnId, at);
+    }
+    return times;
+  }
+
+  async numberOfEvent(sessionId: string, eventId: string): Promise<number | undefined> {
+    this.#checkOpen();
+    return this.#sessions.get(sessionId)?.events.find((event) => event.eventId === eventId)?.number;
   }
 
   async trimEvents(sessionId: string, bounds: EventBounds, maxRecords: number): Promise<Trimmed> {
@@ -265,7 +335,18 @@ export class MemorySessionStore implements SessionStore {
 function toStored(record: EventRecord): StoredEvent {
   const { number, turnId, at } = record;
   const bytes = recordBytes({ body: toJson(record.body), detail: toJson(record.detail) });
-  return { number, turnId, at, bytes, json: toJson(record) };
+  const { type, id: eventId } = record.body;
+  return { number, turnId, at, bytes, type, eventId, json: toJson(record) };
+}
+
+function sizeOf({ bytes }: StoredEvent): number {
+  return bytes;
+}
+
+function keepRequest({ requests }: StoredSession, mark: RequestMark): void {
+  const before = forgottenBefore(mark.at);
+  for (const { key, at } of requests.values()) if (at < before) requests.delete(key);
+  requests.set(mark.key, mark);
 }
 
 function recordOf({ json }: StoredEvent): EventRecord {

@@ -162,4 +162,41 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0017_event_queries': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable('events').addColumn('event_id', 'text').execute();
+      await db.schema
+        .createIndex('events_by_type')
+        .on('events')
+        .columns(['session_id', 'type', 'number'])
+        .execute();
+      await db.schema
+        .createIndex('events_by_id')
+        .on('events')
+        .columns(['session_id', 'event_id'])
+        .execute();
+      // A few records of each turn. The condition must stand in a query as it stands here for the index to be used.
+      await sql`
+        create index events_of_turns on events (session_id, turn_id, number)
+        where type in ('session.status_running', 'session.status_idle', 'session.error')`.execute(
+        db,
+      );
+      await db.schema
+        .createTable('requests')
+        .addColumn('session_id', 'text', (column) =>
+          column.notNull().references('sessions.id').onDelete('cascade'),
+        )
+        .addColumn('key', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('event_ids', 'text', (column) => column.notNull())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('requests_key', ['session_id', 'key'])
+        .execute();
+      await db.schema
+        .createIndex('requests_at')
+        .on('requests')
+        .columns(['session_id', 'at'])
+        .execute();
+    },
+  },
 };

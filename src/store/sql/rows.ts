@@ -84,6 +84,7 @@ export function eventColumns(record: EventRecord): EventsTable {
     type: record.type,
     body: toJson(record.body),
     detail: toJson(record.detail),
+    event_id: record.body.id,
   };
 }
 

@@ -6,6 +6,7 @@ export interface Database {
   readonly sessions: SessionsTable;
   readonly events: EventsTable;
   readonly open_turns: OpenTurnsTable;
+  readonly requests: RequestsTable;
   readonly transcript_entries: TranscriptEntriesTable;
   readonly catalog_documents: CatalogDocumentsTable;
   readonly catalog_versions: CatalogVersionsTable;
@@ -51,6 +52,8 @@ export interface EventsTable {
   readonly at: string;
   /** The type of the body, kept apart so that kinds of events can be selected. */
   readonly type: string;
+  /** The id of the body, so that an event can be found by it. Null in records of before. */
+  readonly event_id: string | null;
   /** JSON. */
   readonly body: string;
   /** JSON. */
@@ -66,6 +69,16 @@ export interface OpenTurnsTable {
   readonly delivered: number;
   /** Grows with each turn that begins while others are open: the order of beginning, whatever the wall clock does. */
   readonly position: number;
+}
+
+/** Key: `(session_id, key)`. Goes with its session, or when it is old. */
+export interface RequestsTable {
+  readonly session_id: string;
+  readonly key: string;
+  readonly digest: string;
+  /** JSON. */
+  readonly event_ids: string;
+  readonly at: string;
 }
 
 /** Key: `(agent_session_id, subpath, position)`; unique: `(agent_session_id, subpath, uuid)`. */

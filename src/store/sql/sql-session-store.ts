@@ -1,8 +1,11 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { EventRecord } from '../../events/record.ts';
 import type {
   EventBounds,
+  EventPage,
+  EventQuery,
   NewSession,
+  RequestMark,
   SessionPage,
   SessionPatch,
   SessionRow,
@@ -33,10 +36,15 @@ import { CompiledStatements } from './compiled-statements.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database, EventsTable } from './schema.ts';
 import { SqlCatalogStore } from './sql-catalog-store.ts';
+import {
+  EVENT_BYTES,
+  findRequest,
+  keepRequest,
+  listEvents,
+  numberOfEvent,
+  processedAt,
+} from './sql-event-queries.ts';
 import { SqlTranscriptStore, type MapStorageError } from './sql-transcript-store.ts';
-
-/** As `recordBytes` counts them. */
-const EVENT_BYTES = sql<number>`octet_length(body) + octet_length(detail)`;
 
 /** What a {@link SqlSessionStore} is made of. The schema must be up to date. */
 export interface SqlSessionStoreParts {
@@ -163,6 +171,7 @@ export class SqlSessionStore implements SessionStore {
     epoch: number,
     records: readonly EventRecord[],
     patch: SessionPatch = {},
+    mark?: RequestMark,
   ): Promise<void> {
     return this.#mapped(async () => {
       checkRecords(sessionId, records);
@@ -173,9 +182,26 @@ export class SqlSessionStore implements SessionStore {
       await this.#db.transaction().execute(async (trx) => {
         await this.#moveSession(trx, sessionId, epoch, records, bytes, patch);
         for (const chunk of rows) await this.#insertEvents(trx, chunk);
-        for (const mark of turnMarks(records)) await this.#markTurn(trx, sessionId, mark);
+        for (const turn of turnMarks(records)) await this.#markTurn(trx, sessionId, turn);
+        if (mark !== undefined) await keepRequest(trx, sessionId, mark);
       });
     });
+  }
+
+  findRequest(sessionId: string, key: string, now: string): Promise<RequestMark | undefined> {
+    return this.#mapped(() => findRequest(this.#db, sessionId, key, now));
+  }
+
+  listEvents(sessionId: string, query: EventQuery): Promise<EventPage> {
+    return this.#mapped(() => listEvents(this.#db, sessionId, query));
+  }
+
+  processedAt(sessionId: string, turnIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#mapped(() => processedAt(this.#db, sessionId, turnIds));
+  }
+
+  numberOfEvent(sessionId: string, eventId: string): Promise<number | undefined> {
+    return this.#mapped(() => numberOfEvent(this.#db, sessionId, eventId));
   }
 
   readEvents(
