@@ -49,6 +49,8 @@ export interface AgentPrompt {
   readonly content: PromptContent;
   /** The model of this turn; absent means the session's. */
   readonly model?: string;
+  /** What the operator adds to the system prompt, from this turn on: a part of the conversation, so a resume has it too. */
+  readonly system?: string;
 }
 
 /** What comes out of a turn, in order. The last one, and only the last, is `ended`. */

@@ -112,6 +112,8 @@ export interface EventDetail {
 export interface PromptOptions {
   /** The model of this turn only. */
   readonly model?: string;
+  /** What the operator adds to the system prompt with it, from this turn on. It has a `system.message` of its own. */
+  readonly system?: string;
 }
 
 /** A record before the log has given it a number. */

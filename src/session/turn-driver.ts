@@ -41,6 +41,7 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
     promptId: turn.promptId,
     content: turn.content,
     ...(model !== undefined && { model }),
+    ...(turn.system !== undefined && { system: turn.system }),
   };
   turn.delivered();
   let lost: RoundhouseError | undefined;

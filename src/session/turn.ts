@@ -13,6 +13,8 @@ export interface TurnParts {
   readonly content: PromptContent;
   /** The model of this turn only. */
   readonly model: string | undefined;
+  /** What the operator adds to the system prompt with it. */
+  readonly system?: string | undefined;
   /** The options that the process must have been started with. */
   readonly agentOptions: AgentOptions;
   readonly limits: TurnLimits;
@@ -61,6 +63,7 @@ export class Turn {
   readonly promptId = randomUUID();
   readonly content: PromptContent;
   readonly model: string | undefined;
+  readonly system: string | undefined;
   readonly agentOptions: AgentOptions;
   readonly limits: TurnLimits;
   /** Settles with the turn's end, never rejects. */
@@ -90,6 +93,7 @@ export class Turn {
     this.#number = parts.recovered?.number;
     this.content = parts.content;
     this.model = parts.model;
+    this.system = parts.system;
     this.agentOptions = parts.agentOptions;
     this.limits = parts.limits;
     this.#telemetry = parts.telemetry;

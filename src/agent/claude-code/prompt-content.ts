@@ -22,7 +22,7 @@ function isImageType(type: string): type is ImageMediaType {
 }
 
 /** A prompt as the agent takes it, with its id, by which everything that it causes is told apart. */
-export function toUserMessage({ promptId, content }: AgentPrompt): SDKUserMessage {
+export function toUserMessage({ promptId, content, system }: AgentPrompt): SDKUserMessage {
   if (!isUuid(promptId)) {
     throw new RoundhouseError('internal', `A prompt id must be a UUID, got ${promptId}.`);
   }
@@ -30,7 +30,7 @@ export function toUserMessage({ promptId, content }: AgentPrompt): SDKUserMessag
     type: 'user',
     uuid: promptId,
     parent_tool_use_id: null,
-    message: { role: 'user', content: toMessageContent(content) },
+    message: { role: 'user', content: toMessageContent(content, system) },
   };
 }
 
@@ -39,11 +39,23 @@ function isUuid(text: string): text is Uuid {
 }
 
 /** A prompt's content as the agent takes it. `unsupported_field` for what it can't be given; nothing is dropped. */
-function toMessageContent(content: PromptContent): Block[] {
+function toMessageContent(content: PromptContent, system: string | undefined): Block[] {
   if (content.length === 0) {
     throw new RoundhouseError('invalid_request', 'A prompt needs at least one content block.');
   }
-  return content.map(toBlock);
+  const blocks = content.map(toBlock);
+  return system === undefined ? blocks : [...blocks, operatorText(system)];
+}
+
+/**
+ * What the operator says, behind what the user says. The CLI takes no system message within a conversation; this is the mark
+ * that it sets on its own words to the model, and a part of the transcript, so that later turns and resumes have it.
+ */
+function operatorText(text: string): Block {
+  return {
+    type: 'text',
+    text: `<system-reminder>\nThe operator of this session adds to the system prompt, from now on:\n\n${text}\n</system-reminder>`,
+  };
 }
 
 function toBlock(block: PromptContent[number]): Block {

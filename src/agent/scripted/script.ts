@@ -42,6 +42,8 @@ export interface ScriptedTurn {
 export interface ScriptContext {
   /** The prompt's text. */
   readonly text: string;
+  /** What the operator has added with it. */
+  readonly system: string | undefined;
   /** The texts of the prompts before it in this conversation, as the transcript has them. */
   readonly earlier: readonly string[];
   readonly model: string;

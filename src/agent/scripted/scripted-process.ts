@@ -132,6 +132,7 @@ export class ScriptedProcess implements AgentProcess {
     const text = textOf(prompt.content);
     const plan = this.#script({
       text,
+      system: prompt.system,
       earlier: [...this.#earlier],
       model: prompt.model ?? this.#model,
       workspace: this.#workspace,
