@@ -93,6 +93,13 @@ export const ERROR_KINDS = {
     'What is to be changed was changed by somebody else since it was read.',
     'Retrieve it again and decide anew.',
   ),
+  idempotency_conflict: kind(
+    409,
+    'conflict_error',
+    false,
+    'The idempotency key has been used for another request before.',
+    'Use a new key for a new request, and the same body for a repetition.',
+  ),
   agent_archived: kind(
     400,
     'invalid_request_error',

@@ -3,7 +3,7 @@ import { approximateBytes } from './item-bytes.ts';
 import { oneByOne } from './one-by-one.ts';
 import { OpenMessage } from './open-message.ts';
 import { DEFAULT_TAIL_LIMITS, Tail, type LiveItem, type TailLimits } from './tail.ts';
-import type { SessionPatch, SessionStore } from '../contracts/session-store.ts';
+import type { RequestMark, SessionPatch, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, type RoundhouseError } from '../errors.ts';
 import { gapBefore, type LogItem, type Preview } from '../events/preview.ts';
 import { turnEndOf, type EventRecord, type NewRecord } from '../events/record.ts';
@@ -41,6 +41,7 @@ type Pending =
   | {
       readonly records: readonly NewRecord[];
       readonly patch: () => SessionPatch | undefined;
+      readonly mark: RequestMark | undefined;
       readonly resolve: (records: EventRecord[]) => void;
       readonly reject: (error: RoundhouseError) => void;
     }
@@ -78,14 +79,16 @@ export class SessionLog {
    * Appends records, in one transaction, with `patch` for the session's row. Resolves when they are in the store and have
    * been handed to the readers. Rejects with `storage_failed` or `session_moved`; then nothing of it was kept. A patch that
    * builds on the row as it is (a sum, a count) is given as a function: it is called when its turn to be written has come.
+   * `mark`: of the request that they are for, kept with them.
    */
   append(
     records: readonly NewRecord[],
     patch?: SessionPatch | (() => SessionPatch),
+    mark?: RequestMark,
   ): Promise<EventRecord[]> {
     const patchNow = typeof patch === 'function' ? patch : () => patch;
     return new Promise((resolve, reject) => {
-      this.#pending.push({ records, patch: patchNow, resolve, reject });
+      this.#pending.push({ records, patch: patchNow, mark, resolve, reject });
       void this.#write();
     });
   }
@@ -200,7 +203,7 @@ export class SessionLog {
     }));
     const patch = batch.patch();
     try {
-      await store.append(sessionId, epoch, records, patch);
+      await store.append(sessionId, epoch, records, patch, batch.mark);
     } catch (error) {
       batch.reject(asRoundhouseError(error, 'storage_failed'));
       return;

@@ -1,6 +1,11 @@
 import { endRecords } from './turn-records.ts';
 import type { Turn } from './turn.ts';
-import type { SessionPatch, SessionRow, SessionStore } from '../contracts/session-store.ts';
+import type {
+  RequestMark,
+  SessionPatch,
+  SessionRow,
+  SessionStore,
+} from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText } from '../errors.ts';
 import { addUsage, type EventRecord, type NewRecord, type TurnEnd } from '../events/record.ts';
 import { SessionLog } from '../log/session-log.ts';
@@ -52,20 +57,22 @@ export class Journal {
 
   /**
    * Appends records and changes the row, in one transaction. A change that builds on the row is given as a function, so that
-   * appends at the same time lose nothing of each other. Rejects with `storage_failed` or `session_moved`.
+   * appends at the same time lose nothing of each other. `mark`: of the request that they are for. Rejects with `storage_failed` or `session_moved`.
    */
   async append(
     records: readonly NewRecord[],
     patch: (row: SessionRow) => SessionPatch = () => ({}),
+    mark?: RequestMark,
   ): Promise<EventRecord[]> {
     const owed = this.#owed;
     this.#owed = [];
     let owedPatch: SessionPatch = {};
     try {
-      const written = await this.log.append([...owed, ...records], () => {
+      const patchNow = (): SessionPatch => {
         owedPatch = this.#owedPatch;
         return { ...owedPatch, ...patch(this.#row) };
-      });
+      };
+      const written = await this.log.append([...owed, ...records], patchNow, mark);
       if (this.#owedPatch === owedPatch) this.#owedPatch = {};
       return written.slice(owed.length);
     } catch (error) {

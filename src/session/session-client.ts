@@ -5,9 +5,11 @@ import { Journal } from './journal.ts';
 import { mergeLimits, type TurnLimits } from './limits.ts';
 import { isStartedWith, SessionLink, type Attachment } from './link.ts';
 import type { PromptRequest } from './prompt-request.ts';
+import type { IdempotencyKey, SessionInput } from './session-input.ts';
 import { SessionTurns } from './session-turns.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import type { StreamHandle, TurnPhase } from './stream-handle.ts';
+import { Submissions } from './submissions.ts';
 import type { TurnStream } from './turn-stream.ts';
 import type { Turn } from './turn.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
@@ -15,7 +17,7 @@ import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
 import { newClientId } from '../events/ids.ts';
 import type { LogItem } from '../events/preview.ts';
-import type { EventRecord, PromptContent } from '../events/record.ts';
+import type { EventRecord, PromptContent, SessionEvent } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { monotonicMs } from '../time/clock.ts';
 import type { LogFields, Telemetry } from '../telemetry/telemetry.ts';
@@ -70,6 +72,7 @@ export class SessionClient {
   readonly #link: SessionLink;
   readonly #context = new ContextUse();
   readonly #turns: SessionTurns;
+  readonly #submissions: Submissions;
   #status: SessionStatus = 'disconnected';
   #errorCount = 0;
   #reused = false;
@@ -110,6 +113,11 @@ export class SessionClient {
       onFailure,
       names: () => this.#names(),
       telemetry: parts.telemetry,
+    });
+    this.#submissions = new Submissions({
+      sessionId: parts.row.id,
+      store: parts.store,
+      write: (inputs, mark) => this.#turns.submit(inputs, mark),
     });
     if (parts.spare !== undefined) this.#link.adopt(parts.spare, this.row.options);
   }
@@ -190,6 +198,19 @@ export class SessionClient {
    */
   prompt(content: PromptContent, request: PromptRequest = {}): Promise<StreamHandle> {
     return this.#turns.prompt(content, request);
+  }
+
+  /**
+   * Takes everything that one request sends into the session: prompts, which run one after the other when their turn has
+   * come, and interrupts. All of it is kept, in one write, or nothing. Resolves with the events that it has become, when
+   * they are in the store and before anything of it is done. With a key, a request that is sent again within a day is
+   * answered as it was, and not done again. Rejects as {@link SessionClient.prompt} does, or with `idempotency_conflict`.
+   */
+  submit(
+    inputs: readonly SessionInput[],
+    request: { readonly idempotency?: IdempotencyKey | undefined } = {},
+  ): Promise<readonly SessionEvent[]> {
+    return this.#submissions.submit(inputs, request.idempotency);
   }
 
   /** Takes up a prompt that an earlier host accepted and never delivered. Undefined, and nothing happens, in a shutdown. */

@@ -5,6 +5,7 @@ import { checkedLimits, type TurnLimits } from './limits.ts';
 import { isStartedWith, type Attachment, type SessionLink } from './link.ts';
 import { stopPastLimit } from './past-limit.ts';
 import type { PromptRequest } from './prompt-request.ts';
+import { systemText, type PlannedInput } from './session-input.ts';
 import {
   ABANDONED,
   endBy,
@@ -18,8 +19,15 @@ import { driveTurn, type TurnOutcome } from './turn-driver.ts';
 import { effectiveEnd, interruptRecord, promptRecord } from './turn-records.ts';
 import { TurnStream } from './turn-stream.ts';
 import { Turn } from './turn.ts';
+import type { RequestMark } from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
-import type { EventRecord, PromptContent, TurnEnd } from '../events/record.ts';
+import type {
+  EventRecord,
+  NewRecord,
+  PromptContent,
+  PromptOptions,
+  TurnEnd,
+} from '../events/record.ts';
 import { monotonicMs, wallClockIso } from '../time/clock.ts';
 import type { LogFields, Telemetry } from '../telemetry/telemetry.ts';
 
@@ -43,6 +51,13 @@ export interface SessionTurnsParts {
   /** What the session is called in the log. */
   readonly names: () => LogFields;
   readonly telemetry: Telemetry;
+}
+
+/** What an input means to the turns, with the records that it becomes. */
+interface Step {
+  readonly records: readonly NewRecord[];
+  readonly begins?: Turn;
+  readonly stops?: Turn | undefined;
 }
 
 /** What the attached process is doing. `resting.stream`: of the last turn, until it is cleared. */
@@ -123,7 +138,7 @@ export class SessionTurns {
 
   /** See `SessionClient.prompt`. */
   async prompt(content: PromptContent, request: PromptRequest): Promise<StreamHandle> {
-    this.#refuseImpossible(content, request);
+    this.#refuseImpossible([content], request);
     const limits = checkedLimits(request.limits);
     const turnOver = this.#parts.admitTurn?.();
     const turn = this.#newTurn(content, { ...request, limits });
@@ -138,12 +153,41 @@ export class SessionTurns {
       );
       return this.#admit(turn, record?.number ?? this.#parts.journal.log.lastNumber, request);
     } catch (error) {
-      const failure = this.whyNotWritten(error);
-      this.#removeFromQueue(turn);
-      turn.finish(endBy(failure));
-      this.advance();
-      if (!this.busy) this.#parts.onRest();
-      throw failure;
+      throw this.#withdraw([turn], error);
+    }
+  }
+
+  /**
+   * Keeps the events of all inputs in one append, with the mark of their request, and then does in order what they ask for.
+   * What a prompt can be refused with refuses all of them.
+   */
+  async submit(inputs: readonly PlannedInput[], mark?: RequestMark): Promise<void> {
+    const contents = inputs.flatMap(({ input }) =>
+      input.kind === 'prompt' ? [input.content] : [],
+    );
+    this.#refuseImpossible(contents, {});
+    const admitted = admitAll(contents.length, this.#parts.admitTurn);
+    const steps = inputs.map((each) => this.#stepOf(each, () => admitted.shift()));
+    const turns = steps.flatMap(({ begins }) => begins ?? []);
+    try {
+      const written = await this.#parts.journal.append(
+        steps.flatMap(({ records }) => records),
+        (row) =>
+          turns.length === 0
+            ? {}
+            : { turnCount: row.turnCount + turns.length, lastActiveAt: wallClockIso() },
+        mark,
+      );
+      let place = 0;
+      for (const { begins, stops, records } of steps) {
+        const number = written[place]?.number ?? this.#parts.journal.log.lastNumber;
+        place += records.length;
+        if (begins !== undefined) this.#admit(begins, number, {});
+        // Its end is told by its events: whoever sent the inputs does not wait for it.
+        if (stops !== undefined) void this.stop(stops, INTERRUPTED_BY_CLIENT);
+      }
+    } catch (error) {
+      throw this.#withdraw(turns, error);
     }
   }
 
@@ -151,13 +195,8 @@ export class SessionTurns {
   resumePrompt(prompt: EventRecord): StreamHandle | undefined {
     if (this.#refusal !== undefined) return undefined;
     if (prompt.body.type !== 'user.message' || prompt.turnId === null) return undefined;
-    const { model } = prompt.detail.prompt ?? {};
     const recovered = { turnId: prompt.turnId, number: prompt.number };
-    const turn = this.#newTurn(
-      prompt.body.content,
-      model === undefined ? {} : { model },
-      recovered,
-    );
+    const turn = this.#newTurn(prompt.body.content, prompt.detail.prompt ?? {}, recovered);
     this.#queue.push(turn);
     return this.#admit(turn, prompt.number, {});
   }
@@ -239,12 +278,45 @@ export class SessionTurns {
     return failure.code === 'session_not_found' ? (this.#refusal ?? failure) : failure;
   }
 
-  #refuseImpossible(content: PromptContent, request: PromptRequest): void {
+  /** What an input means: the turn that it begins, which stands in the queue from now on, or the one that it stops. */
+  #stepOf({ input, events }: PlannedInput, turnOver: () => (() => void) | undefined): Step {
+    if (input.kind === 'interrupt') {
+      const stops = this.running ?? this.#queue[0];
+      const turnId = stops?.id ?? null;
+      return { stops, records: events.map((body) => ({ turnId, body, detail: {} })) };
+    }
+    const { content, system } = input;
+    const prompt = system === undefined ? {} : { system: systemText(system) };
+    const begins = this.#newTurn(content, prompt);
+    const over = turnOver();
+    if (over !== undefined) void begins.ended.then(over);
+    this.#queue.push(begins);
+    const records = events.map((body) => ({
+      turnId: begins.id,
+      body,
+      detail: body.type === 'user.message' ? { prompt } : {},
+    }));
+    return { begins, records };
+  }
+
+  /** Takes turns back that could not be written. Returns why. */
+  #withdraw(turns: readonly Turn[], error: unknown): RoundhouseError {
+    const failure = this.whyNotWritten(error);
+    for (const turn of turns) {
+      this.#removeFromQueue(turn);
+      turn.finish(endBy(failure));
+    }
+    this.advance();
+    if (!this.busy) this.#parts.onRest();
+    return failure;
+  }
+
+  #refuseImpossible(contents: readonly PromptContent[], request: PromptRequest): void {
     if (this.#refusal !== undefined) throw this.#refusal;
     const { maxQueuedTurns, journal } = this.#parts;
     const { name } = journal.row;
     request.signal?.throwIfAborted();
-    if (content.length === 0) {
+    if (contents.some((content) => content.length === 0)) {
       throw new RoundhouseError(
         'invalid_request',
         'The prompt is empty: expected at least one content block.',
@@ -255,8 +327,8 @@ export class SessionTurns {
       throw new RoundhouseError('session_busy', message);
     }
     // The limit is for those behind a running turn, or behind the one that waits for a process.
-    const behind = this.running === undefined ? this.#queue.length - 1 : this.#queue.length;
-    if (behind >= maxQueuedTurns) {
+    const behind = this.#queue.length + contents.length - (this.running === undefined ? 1 : 0);
+    if (contents.length > 0 && behind > maxQueuedTurns) {
       const message = `Session ${name} has ${maxQueuedTurns} prompts waiting, which is the limit; retry later.`;
       throw new RoundhouseError('queue_full', message, { retryAfterSeconds: 1 });
     }
@@ -264,12 +336,13 @@ export class SessionTurns {
 
   #newTurn(
     content: PromptContent,
-    request: { readonly model?: string; readonly limits?: Partial<TurnLimits> | undefined },
+    request: PromptOptions & { readonly limits?: Partial<TurnLimits> | undefined },
     recovered?: { turnId: string; number: number },
   ): Turn {
     return new Turn({
       content,
       model: request.model,
+      system: request.system,
       agentOptions: this.#parts.journal.row.options,
       limits: { ...this.#parts.limits(), ...request.limits },
       telemetry: this.#parts.telemetry,
@@ -401,4 +474,17 @@ export class SessionTurns {
     this.#activity = activity;
     this.#parts.onChange(reason);
   }
+}
+
+/** Notes turns of the tenant, all or none: how to say of each that it has ended. */
+function admitAll(count: number, admitTurn: SessionTurnsParts['admitTurn']): (() => void)[] {
+  const admitted: (() => void)[] = [];
+  if (admitTurn === undefined) return admitted;
+  try {
+    while (admitted.length < count) admitted.push(admitTurn());
+  } catch (error) {
+    for (const over of admitted) over();
+    throw error;
+  }
+  return admitted;
 }

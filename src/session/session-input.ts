@@ -1,0 +1,57 @@
+import { newEventId } from '../events/ids.ts';
+import type { PromptContent, SessionEvent } from '../events/record.ts';
+
+type SystemContent = Extract<SessionEvent, { type: 'system.message' }>['content'];
+
+/** One thing that a client sends into a session; of one request all happen, or none. */
+export type SessionInput =
+  /** A prompt, which runs when its turn has come. `system`: what the operator adds to the system prompt with it. */
+  | { readonly kind: 'prompt'; readonly content: PromptContent; readonly system?: SystemContent }
+  /** Stops the turn that runs, or else the prompt that waits first; nothing, where there is neither. */
+  | { readonly kind: 'interrupt' };
+
+/** What tells a request that is sent again from another one. */
+export interface IdempotencyKey {
+  /** 1 to 255 characters, the caller's own; unique in the session for a day. */
+  readonly key: string;
+  /** The same for the same inputs only. */
+  readonly digest: string;
+}
+
+/** An input with the events that it becomes. */
+export interface PlannedInput {
+  readonly input: SessionInput;
+  readonly events: readonly SessionEvent[];
+}
+
+/** The events that inputs become, at a moment. `ids`: those that they became before, in order; default: new ones. */
+export function planInputs(
+  inputs: readonly SessionInput[],
+  at: string,
+  ids?: readonly string[],
+): PlannedInput[] {
+  const left = [...(ids ?? [])];
+  const nextId = (): string => left.shift() ?? newEventId();
+  return inputs.map((input) => ({ input, events: eventsOf(input, nextId, at) }));
+}
+
+/** The text that the operator adds with a prompt, as the agent is given it. */
+export function systemText(system: SystemContent): string {
+  return system.map(({ text }) => text).join('\n\n');
+}
+
+/** A prompt is processed when it is delivered, so its events don't say when: that is looked up. */
+function eventsOf(input: SessionInput, nextId: () => string, at: string): SessionEvent[] {
+  switch (input.kind) {
+    case 'prompt': {
+      const { content, system } = input;
+      const message: SessionEvent = { type: 'user.message', id: nextId(), content };
+      if (system === undefined) return [message];
+      return [message, { type: 'system.message', id: nextId(), content: system }];
+    }
+    case 'interrupt':
+      return [{ type: 'user.interrupt', id: nextId(), processed_at: at }];
+    default:
+      return input satisfies never;
+  }
+}
