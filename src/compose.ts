@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
 import { Agents } from './catalog/agents.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
+import { sessionVariables } from './catalog/session-variables.ts';
 import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
@@ -84,6 +85,16 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   });
   try {
     const host = await createHost({ dataDir, telemetry });
+    const { ownTools, variableAllowed } = options.catalog ?? NOTHING_ALLOWED;
+    const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
+    const agents = new Agents({ store: store.catalog, ownTools });
+    const environments = new Environments({
+      store: store.catalog,
+      rules: {
+        variableAllowed,
+        folderAllowed: (tenant, path) => folders.allows(tenant, path),
+      },
+    });
     const pool = new SessionPool({
       options: await withMachineDefaults(options.pool, host),
       driver: options.driver ?? claudeCode(options, host),
@@ -91,6 +102,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       host,
       answerer: new PolicyAnswerer(),
       telemetry,
+      variablesOf: sessionVariables(store.catalog, environments),
       owner: `${hostname()}:${process.pid}:${randomUUID()}`,
       ...(options.defaultAgent !== undefined && { defaultAgent: options.defaultAgent }),
       ...(options.tailLimits !== undefined && { tailLimits: options.tailLimits }),
@@ -103,16 +115,6 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       await store.close();
     };
     let closed: Promise<void> | undefined;
-    const { ownTools, variableAllowed } = options.catalog ?? NOTHING_ALLOWED;
-    const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
-    const agents = new Agents({ store: store.catalog, ownTools });
-    const environments = new Environments({
-      store: store.catalog,
-      rules: {
-        variableAllowed,
-        folderAllowed: (tenant, path) => folders.allows(tenant, path),
-      },
-    });
     return {
       pool,
       host,

@@ -114,6 +114,13 @@ export const ERROR_KINDS = {
     'The environment is archived: it can not be changed, and nothing new begins in it.',
     'Create another one.',
   ),
+  environment_in_use: kind(
+    409,
+    'conflict_error',
+    false,
+    'The environment has sessions, which could not start any more without it.',
+    'Delete its sessions first, or archive it.',
+  ),
   session_archived: kind(
     400,
     'invalid_request_error',

@@ -24,10 +24,12 @@ export interface EnvironmentsParts {
  * are `not_found`; every method rejects with `storage_failed` too.
  */
 export class Environments {
+  readonly #store: CatalogStore;
   readonly #rules: EnvironmentRules;
   readonly #documents: Documents<'environment'>;
 
   constructor({ store, rules }: EnvironmentsParts) {
+    this.#store = store;
     this.#rules = rules;
     this.#documents = new Documents({ store, kind: 'environment', mintId: newEnvironmentId });
   }
@@ -61,8 +63,22 @@ export class Environments {
     return this.#documents.archive(tenant, id);
   }
 
-  remove(tenant: string, id: string): Promise<void> {
-    return this.#documents.remove(tenant, id);
+  /** `environment_in_use` as long as it has sessions, archived ones too. */
+  async remove(tenant: string, id: string): Promise<void> {
+    const { items } = await this.#store.list('session', {
+      tenant,
+      environmentId: id,
+      includeArchived: true,
+      limit: 1,
+    });
+    const [session] = items;
+    if (session !== undefined) {
+      throw new RoundhouseError(
+        'environment_in_use',
+        `The environment ${id} has sessions, ${session.id} for one, and can't be deleted; delete them first, or archive it.`,
+      );
+    }
+    await this.#documents.remove(tenant, id);
   }
 
   /** Variables for a process of an agent, as they are now, if the operator allows them still. */

@@ -1,7 +1,7 @@
 import type { CatalogStore } from '../contracts/catalog-store.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
 import type { EnvironmentDefinition } from '../definitions/environment.ts';
-import type { Kept } from '../definitions/kept.ts';
+import type { Kept, KeptList } from '../definitions/kept.ts';
 import type { SessionDefinition, SessionResource } from '../definitions/session.ts';
 import { RoundhouseError } from '../errors.ts';
 import { newResourceId, newSessionId } from '../events/ids.ts';
@@ -10,9 +10,11 @@ import type { SessionPool } from '../pool/session-pool.ts';
 import { wallClockIso } from '../time/clock.ts';
 import { planAgent } from './agent-plan.ts';
 import type { Agents } from './agents.ts';
-import { Documents } from './documents.ts';
+import { Documents, type ListQuery } from './documents.ts';
 import type { Environments } from './environments.ts';
 import { snapshotOf } from './session-agent.ts';
+import { checkChange, updatedEvent, type SessionChange } from './session-change.ts';
+import { activityOf, viewOf, type SessionActivity, type SessionView } from './session-view.ts';
 
 /** What a client asks a session to be made of. */
 export interface SessionDraft {
@@ -33,7 +35,31 @@ export interface SessionDraft {
 }
 
 /** What of the pool the resource works with. */
-export type SessionsPool = Pick<SessionPool, 'createSession' | 'deleteSession' | 'findClient'>;
+export type SessionsPool = Pick<
+  SessionPool,
+  'busySessions' | 'createSession' | 'deleteSession' | 'findClient' | 'getSessionInfo'
+>;
+
+/** Which sessions are asked for. */
+export interface SessionsQuery extends Pick<
+  ListQuery,
+  | 'after'
+  | 'agentId'
+  | 'agentVersion'
+  | 'createdFrom'
+  | 'createdTo'
+  | 'includeArchived'
+  | 'limit'
+  | 'order'
+> {
+  /** Default: any. */
+  readonly statuses?: readonly SessionActivity[] | undefined;
+}
+
+/** A page of sessions. */
+export interface SessionsPage extends Pick<KeptList<unknown>, 'next' | 'prev'> {
+  readonly items: readonly SessionView[];
+}
 
 /**
  * Puts files of a tenant into the workspace of a new session, before it is prompted. Rejects where one can't be: then there
@@ -74,7 +100,7 @@ export class Sessions {
    * `unsupported_field` for an agent that this host can't run, with what the pool refuses a new session or a prompt for;
    * then there is none.
    */
-  async create(tenant: string, draft: SessionDraft): Promise<Kept<SessionDefinition>> {
+  async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
     const { environments, ownTools, pool, placeFiles } = this.#parts;
     const agent = await this.#agentOf(tenant, draft.agent);
     const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
@@ -102,16 +128,107 @@ export class Sessions {
       });
       if (definition.resources.length > 0) await placeFiles?.(row, definition.resources);
       await this.#prompt(tenant, row.id, draft.prompts);
-      return this.#documents.found(row.id, kept);
+      return this.#documents.found(row.id, kept && (await this.#view(tenant, kept)));
     } catch (error) {
-      if (kept !== undefined) await this.#remove(tenant, kept.id);
+      // What is left when that fails too can be removed under its id, and is shown to nobody without a session.
+      if (kept !== undefined) await this.#erase(tenant, kept.id).catch(() => {});
       throw error;
     }
   }
 
-  /** What it was made of, archived or not. */
+  /** What it was made of, archived or not. Whether there is still a session behind it, {@link Sessions.view} tells. */
   get(tenant: string, id: string): Promise<Kept<SessionDefinition>> {
     return this.#documents.get(tenant, id);
+  }
+
+  /** The session as it is, archived or not. */
+  async view(tenant: string, id: string): Promise<SessionView> {
+    const kept = await this.#documents.get(tenant, id);
+    return this.#documents.found(id, await this.#view(tenant, kept));
+  }
+
+  async list(tenant: string, { statuses, ...query }: SessionsQuery): Promise<SessionsPage> {
+    const { items, next, prev } = await this.#documents.list(tenant, {
+      ...query,
+      ...this.#inStatus(tenant, statuses),
+    });
+    const views = await Promise.all(items.map((kept) => this.#view(tenant, kept)));
+    return { items: views.filter((view) => view !== undefined), next, prev };
+  }
+
+  /**
+   * Changes a session, which has it with its next turn, and tells its readers what changed. `session_archived`;
+   * `session_busy` for another agent while it runs; `invalid_request`, `unsupported_field` for a change that can't be. Where
+   * it rejects with `storage_failed` the change may have been made, and may be asked for again.
+   */
+  async update(
+    tenant: string,
+    id: string,
+    { namesAgent, apply }: SessionChange,
+  ): Promise<SessionView> {
+    const { ownTools, pool } = this.#parts;
+    const view = await this.view(tenant, id);
+    let from = view.kept.body;
+    const kept = await this.#documents.change(tenant, id, (current) => {
+      from = current;
+      const to = apply(current);
+      checkChange(view, from, to);
+      planAgent(to.agent, { ownTools });
+      return to;
+    });
+    const event = updatedEvent(from, kept.body);
+    if (event !== undefined || namesAgent) {
+      const client = await pool.findClient(tenant, id);
+      const { options } = planAgent(kept.body.agent, { ownTools });
+      await client.update(event, namesAgent ? options : undefined);
+    }
+    return this.view(tenant, id);
+  }
+
+  /**
+   * Takes no more events, for good; it can be read. Archived again it stays as it is. `session_busy` while it runs; a turn
+   * that waits for its client ends.
+   */
+  async archive(tenant: string, id: string): Promise<SessionView> {
+    const { kept } = await this.view(tenant, id);
+    if (kept.archivedAt === null) {
+      // The session first: a document that is archived would keep it from being asked for again.
+      const client = await this.#parts.pool.findClient(tenant, id);
+      await client.archive(wallClockIso());
+      await this.#documents.archive(tenant, id);
+    }
+    return this.view(tenant, id);
+  }
+
+  /** Ends a session for good, archived or not, with its events and the workspace that was made for it. `session_busy` while it runs. */
+  async remove(tenant: string, id: string): Promise<void> {
+    const view = await this.#view(tenant, await this.#documents.get(tenant, id));
+    if (view !== undefined && view.status !== 'idle') {
+      throw new RoundhouseError(
+        'session_busy',
+        `Session ${id} is running a turn and can't be deleted; interrupt it, or wait for its end.`,
+      );
+    }
+    await this.#erase(tenant, id);
+  }
+
+  async #view(tenant: string, kept: Kept<SessionDefinition>): Promise<SessionView | undefined> {
+    return viewOf(kept, await this.#parts.pool.getSessionInfo(tenant, kept.id));
+  }
+
+  /** Which are at work is known in memory, and they are few: the others are told by leaving them out. */
+  #inStatus(
+    tenant: string,
+    statuses: SessionsQuery['statuses'],
+  ): Pick<ListQuery, 'among' | 'except'> {
+    if (statuses === undefined) return {};
+    const busy = [...this.#parts.pool.busySessions(tenant)].flatMap(([id, phase]) => {
+      const status = activityOf(phase);
+      return status === 'idle' ? [] : [{ id, asked: statuses.includes(status) }];
+    });
+    const ids = (asked: boolean): string[] =>
+      busy.flatMap((session) => (session.asked === asked ? session.id : []));
+    return statuses.includes('idle') ? { except: ids(false) } : { among: ids(true) };
   }
 
   async #agentOf(
@@ -129,7 +246,7 @@ export class Sessions {
   }
 
   /** The session first: what is left when that fails can be removed again, under the same id. */
-  async #remove(tenant: string, id: string): Promise<void> {
+  async #erase(tenant: string, id: string): Promise<void> {
     await this.#parts.pool.deleteSession(tenant, id);
     await this.#documents.remove(tenant, id);
   }

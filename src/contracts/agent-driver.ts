@@ -1,3 +1,4 @@
+import type { Variable } from '../definitions/environment.ts';
 import type { Answerer } from './answerer.ts';
 import type { SeedMessage, TranscriptStore } from './transcripts.ts';
 
@@ -38,6 +39,11 @@ export interface AgentSpec {
   /** The process's own folder, empty and private, for its configuration and temporary files: absolute, exists. */
   readonly processFolder: string;
   readonly options: AgentOptions;
+  /**
+   * Variables that the agent and its tools get beside what the driver sets, which goes before them. They reach nothing but the
+   * process: no argument, no log and no error.
+   */
+  readonly variables?: Readonly<Record<string, Variable>>;
   readonly transcripts: TranscriptStore;
   readonly answerer: Answerer;
 }

@@ -40,9 +40,10 @@ export interface CatalogQuery {
   readonly createdTo?: string | undefined;
   /** Default false. */
   readonly includeArchived?: boolean | undefined;
-  /** Of sessions: made of that agent, and of that version of it. */
+  /** Of sessions: made of that agent, of that version of it, in that environment. */
   readonly agentId?: string | undefined;
   readonly agentVersion?: number | undefined;
+  readonly environmentId?: string | undefined;
   /** Only these ids, at most 10,000. */
   readonly among?: readonly string[] | undefined;
   /** Not these ids, at most 10,000. */

@@ -7,6 +7,8 @@ export interface KnownSessionsParts {
   readonly store: Pick<SessionStore, 'findSession' | 'listSessions'>;
   /** The session, when it is in memory. */
   readonly resident: (tenant: string, name: string) => SessionClient | undefined;
+  /** Whether a session that is not in memory has prompts that will run. */
+  readonly hasUndelivered: (sessionId: string) => boolean;
 }
 
 /** What is known of sessions without bringing one into memory: what the store says, and memory where it knows better. */
@@ -38,7 +40,8 @@ export class KnownSessions {
   }
 
   info(row: SessionRow): SessionInfo {
-    return sessionInfo(row, this.#parts.resident(row.tenant, row.name));
+    const { resident, hasUndelivered } = this.#parts;
+    return sessionInfo(row, resident(row.tenant, row.name), hasUndelivered(row.id));
   }
 }
 

@@ -16,6 +16,7 @@ import type { SessionRow } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { SessionClient } from '../session/session-client.ts';
+import type { TurnPhase } from '../session/stream-handle.ts';
 import { after } from '../time/timers.ts';
 
 export interface PopulationParts extends Omit<
@@ -110,6 +111,22 @@ export class Population {
   /** A snapshot, without those that are leaving. */
   clients(): SessionClient[] {
     return this.#residents.clients();
+  }
+
+  /** Whether it has prompts of an earlier host, and has not come into memory yet. */
+  hasUndelivered(sessionId: string): boolean {
+    return this.#undelivered.has(sessionId);
+  }
+
+  /** The tenant's sessions that run a turn or have one waiting, by id, with the phase of the first. Looks at all of them. */
+  busy(tenant: string): Map<string, TurnPhase> {
+    const phases = new Map<string, TurnPhase>();
+    for (const row of this.#undelivered.sessions)
+      if (row.tenant === tenant) phases.set(row.id, 'queued');
+    for (const client of this.clients())
+      if (client.tenant === tenant && client.phase !== undefined)
+        phases.set(client.id, client.phase);
+    return phases;
   }
 
   /** The session, brought into memory if it is known; see {@link Residents.find}. */

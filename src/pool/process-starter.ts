@@ -3,7 +3,12 @@ import type { NamedWorkspaces } from './named-workspaces.ts';
 import type { Slot, Slots } from './slots.ts';
 import type { Spare, SpareFolder } from './spares.ts';
 import { StartBreaker } from './start-breaker.ts';
-import type { AgentDriver, AgentOptions, AgentProcess } from '../contracts/agent-driver.ts';
+import type {
+  AgentDriver,
+  AgentOptions,
+  AgentProcess,
+  AgentSpec,
+} from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
@@ -44,8 +49,17 @@ export interface ProcessStarterParts {
   readonly attempts: number;
   /** Options under those of every session. They are not stored: a change holds for known sessions too. */
   readonly defaultAgent?: AgentOptions;
+  readonly variablesOf?: VariablesOf;
   readonly telemetry: Telemetry;
 }
+
+/**
+ * Variables that the processes of a session get, asked for before each start and kept nowhere; undefined where it has none.
+ * Where it rejects no process is started.
+ */
+export type VariablesOf = (
+  session: Pick<SessionRow, 'tenant' | 'id' | 'name'>,
+) => Promise<AgentSpec['variables']>;
 
 /** What a process is started for. */
 interface Launch {
@@ -54,6 +68,7 @@ interface Launch {
   /** Undefined when it comes later. */
   readonly workspace: string | undefined;
   readonly options: AgentOptions;
+  readonly variables?: NonNullable<AgentSpec['variables']>;
   readonly resume: boolean;
   /** What the agent is, where the process begins a conversation. */
   readonly generation?: string;
@@ -225,7 +240,14 @@ export class ProcessStarter implements Connector {
     const { row, options } = request;
     const { id: sessionId, agentSessionId } = row;
     const workspace = await this.#workspaceOf(row);
-    const launch = { sessionId, agentSessionId, workspace, options };
+    const variables = await this.#parts.variablesOf?.(row);
+    const launch = {
+      sessionId,
+      agentSessionId,
+      workspace,
+      options,
+      ...(variables !== undefined && { variables }),
+    };
     const subpaths = await store.transcripts.listSubpaths(agentSessionId);
     if (subpaths.includes('')) {
       const given = AbortSignal.any([signal, request.unneeded]);

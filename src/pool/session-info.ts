@@ -20,12 +20,33 @@ export interface SessionInfo extends SessionMetrics {
   readonly usage: Usage;
   readonly createdAt: string;
   readonly lastActiveAt: string;
+  /** Time that its agent has been at work. */
+  readonly activeMs: number;
+  /** Since when it takes no prompts; null while it does. */
+  readonly archivedAt: string | null;
 }
 
-/** What is known of a session: from the store, and from memory where it is there. */
-export function sessionInfo(row: SessionRow, client: SessionClient | undefined): SessionInfo {
-  const { id, name, usage, turnCount, createdAt, lastActiveAt, options, limits } =
-    client?.row ?? row;
+/**
+ * What is known of a session: from the store, and from memory where it is there. `hasUndelivered`: it has prompts of an
+ * earlier host, which run when it comes into memory.
+ */
+export function sessionInfo(
+  row: SessionRow,
+  client: SessionClient | undefined,
+  hasUndelivered = false,
+): SessionInfo {
+  const {
+    id,
+    name,
+    usage,
+    turnCount,
+    createdAt,
+    lastActiveAt,
+    activeMs,
+    archivedAt,
+    options,
+    limits,
+  } = client?.row ?? row;
   const atRest: SessionMetrics = {
     ageSeconds: 0,
     idleSeconds: Math.max(0, (wallClockMs() - Date.parse(lastActiveAt)) / 1000),
@@ -38,7 +59,7 @@ export function sessionInfo(row: SessionRow, client: SessionClient | undefined):
     id,
     name,
     status: client?.status ?? 'disconnected',
-    phase: client?.phase ?? null,
+    phase: client?.phase ?? (hasUndelivered ? 'queued' : null),
     clientId: client?.clientId ?? null,
     model: options.model ?? null,
     limits,
@@ -47,5 +68,7 @@ export function sessionInfo(row: SessionRow, client: SessionClient | undefined):
     usage,
     createdAt,
     lastActiveAt,
+    activeMs: client?.activeMs ?? activeMs,
+    archivedAt,
   };
 }

@@ -4,6 +4,7 @@ import { NamedWorkspaces, refuseOtherWorkspace, type WorkspaceRules } from './na
 import type { PoolOptions } from './options.ts';
 import { Population } from './population.ts';
 import { poolStats, type PoolStats } from './pool-stats.ts';
+import type { VariablesOf } from './process-starter.ts';
 import { Processes } from './processes.ts';
 import type { RecoveryResult } from './recovery.ts';
 import { Retention } from './retention.ts';
@@ -20,6 +21,7 @@ import type { EventRecord } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { checkedLimits } from '../session/limits.ts';
 import type { SessionClient } from '../session/session-client.ts';
+import type { TurnPhase } from '../session/stream-handle.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { withinDeadline } from '../time/deadline.ts';
 
@@ -41,6 +43,8 @@ export interface SessionPoolParts {
   readonly workspaces?: WorkspaceRules;
   /** Options under those of every session. They are not stored: a change holds for known sessions too. */
   readonly defaultAgent?: AgentOptions;
+  /** What the processes of a session get in their environment; default: nothing. Asked for before each start. */
+  readonly variablesOf?: VariablesOf;
 }
 
 const DEFAULT_TENANT = 'default';
@@ -81,6 +85,7 @@ export class SessionPool {
     this.#known = new KnownSessions({
       store: parts.store,
       resident: (tenant, name) => this.#population.get(tenant, name),
+      hasUndelivered: (sessionId) => this.#population.hasUndelivered(sessionId),
     });
     this.#retention = new Retention({
       ...options,
@@ -201,6 +206,11 @@ export class SessionPool {
     query: { limit: number; after?: string },
   ): Promise<{ sessions: SessionInfo[]; next: string | null }> {
     return this.#known.list(tenant, query);
+  }
+
+  /** A tenant's sessions that run a turn or have one waiting, by id, with the phase of the first. */
+  busySessions(tenant: string): ReadonlyMap<string, TurnPhase> {
+    return this.#population.busy(tenant);
   }
 
   async getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined> {

@@ -19,6 +19,11 @@ export class Undelivered {
     return [...this.#prompts.values()].flatMap(([first]) => first?.session ?? []);
   }
 
+  /** Whether a session has prompts, and has not come into memory yet. */
+  has(sessionId: string): boolean {
+    return this.#prompts.has(sessionId);
+  }
+
   /** To be called when a session has come into memory, before anybody is given it. */
   takeUp(client: SessionClient): void {
     const prompts = this.#prompts.get(client.id);

@@ -117,6 +117,7 @@ export class Journal {
     try {
       await this.append(records, (row) => ({
         usage: addUsage(row.usage, end.usage),
+        activeMs: row.activeMs + turn.activeMs,
         lastActiveAt: wallClockIso(),
       }));
     } catch (error) {

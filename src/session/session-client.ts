@@ -119,6 +119,7 @@ export class SessionClient {
       store: parts.store,
       write: (inputs, mark) => this.#turns.submit(inputs, mark),
     });
+    if (parts.row.archivedAt !== null) this.#turns.refuse(archived(parts.row));
     if (parts.spare !== undefined) this.#link.adopt(parts.spare, this.row.options);
   }
 
@@ -181,6 +182,11 @@ export class SessionClient {
     return this.busy ? 0 : (monotonicMs() - this.#turns.restingSinceMs) / 1000;
   }
 
+  /** Time that its agent has been at work, over the whole life of the session and until now; see {@link Turn.activeMs}. */
+  get activeMs(): number {
+    return this.row.activeMs + (this.#turns.running?.activeMs ?? 0);
+  }
+
   get metrics(): SessionMetrics {
     return {
       ageSeconds: this.ageSeconds,
@@ -224,6 +230,43 @@ export class SessionClient {
    */
   interrupt(): Promise<boolean> {
     return this.#turns.interrupt();
+  }
+
+  /**
+   * Appends a record that belongs to no turn, and replaces the options, together: the next turn has them. Rejects with
+   * `storage_failed`, `session_moved`, or why the session ends; then nothing was kept.
+   */
+  async update(body: SessionEvent | undefined, options: AgentOptions | undefined): Promise<void> {
+    const records = body === undefined ? [] : [{ turnId: null, body, detail: {} }];
+    try {
+      await this.#journal.append(records, () => (options === undefined ? {} : { options }));
+    } catch (error) {
+      throw this.#turns.whyNotWritten(error);
+    }
+  }
+
+  /**
+   * Takes no prompts from now on, for good: `session_archived`. What waits for its client ends, and so does the process; the
+   * session can still be read. Rejects with `session_busy` while a turn runs or waits to, and as {@link SessionClient.update}.
+   */
+  async archive(at: string): Promise<void> {
+    const { row, phase } = this;
+    if (row.archivedAt !== null) return;
+    if (phase !== undefined && phase !== 'awaiting-client') {
+      throw new RoundhouseError(
+        'session_busy',
+        `Session ${this.name} is running a turn and can't be archived; interrupt it, or wait for its end.`,
+      );
+    }
+    try {
+      await this.#journal.patch({ archivedAt: at });
+    } catch (error) {
+      throw this.#turns.whyNotWritten(error);
+    }
+    this.#turns.refuse(archived(this.row));
+    // What waited for its client, and whatever came while that was written.
+    while (this.busy) await this.interrupt();
+    await this.disconnect('archived');
   }
 
   /** Every record after a number, then what happens, until the signal aborts or the session leaves memory. */
@@ -454,4 +497,11 @@ export class SessionClient {
   #names(): LogFields {
     return { sessionId: this.name, id: this.id, clientId: this.clientId };
   }
+}
+
+function archived({ name, archivedAt }: Pick<SessionRow, 'name' | 'archivedAt'>): RoundhouseError {
+  return new RoundhouseError(
+    'session_archived',
+    `Session ${name} was archived at ${archivedAt} and takes no more events; create another one.`,
+  );
 }

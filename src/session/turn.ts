@@ -56,6 +56,25 @@ function limitOf(phase: TurnPhase, limits: TurnLimits): number | undefined {
   }
 }
 
+/** Whether the agent is at work on a turn in that phase. */
+function isActive(phase: TurnPhase): boolean {
+  switch (phase) {
+    case 'awaiting-first-message':
+    case 'awaiting-first-token':
+    case 'streaming':
+    case 'tool':
+      return true;
+    case 'queued':
+    case 'starting':
+    case 'awaiting-client':
+    case 'retrying':
+    case 'ended':
+      return false;
+    default:
+      return phase satisfies never;
+  }
+}
+
 /** One prompt and everything up to its one end: its phase, and the clocks of its phases. It touches no process and no log. */
 export class Turn {
   readonly id: string;
@@ -83,6 +102,7 @@ export class Turn {
   #deliveredAtMs: number | undefined;
   #firstTextSeen = false;
   #retryingMs = 0;
+  #activeMs = 0;
   #cause: StopCause | undefined;
   #interruptFailure: InterruptFailure | undefined;
   #number: number | undefined;
@@ -133,6 +153,11 @@ export class Turn {
   /** Milliseconds since the last sign of progress of the phase. */
   get idleMs(): number {
     return monotonicMs() - this.#lastProgressMs;
+  }
+
+  /** Time since the delivery in which the agent was at work: waits for the client, and between retries, left out. */
+  get activeMs(): number {
+    return this.#activeMs + (isActive(this.#phase) ? monotonicMs() - this.#phaseSinceMs : 0);
   }
 
   recorded(number: number): void {
@@ -245,6 +270,7 @@ export class Turn {
     });
     // Retries share one bound: the time of the earlier ones counts.
     if (this.#phase === 'retrying') this.#retryingMs += now - this.#phaseSinceMs;
+    if (isActive(this.#phase)) this.#activeMs += now - this.#phaseSinceMs;
     this.#phase = phase;
     this.#phaseSinceMs = now;
     this.#lastProgressMs = now;

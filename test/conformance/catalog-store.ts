@@ -384,6 +384,8 @@ export function describeCatalogStore(name: string, open: () => Promise<OpenedCat
         expect(await listed({ agentId: 'agent_1' })).toEqual(['sesn_3', 'sesn_2', 'sesn_0']);
         expect(await listed({ agentId: 'agent_1', agentVersion: 1 })).toEqual(['sesn_3', 'sesn_0']);
         expect(await listed({ agentId: 'agent_3' })).toEqual([]);
+        expect(await listed({ environmentId: 'env_1' })).toHaveLength(4);
+        expect(await listed({ environmentId: 'env_2' })).toEqual([]);
         expect(await listed({ among: ['sesn_3', 'sesn_1', 'sesn_4', 'sesn_b', 'x'] })).toEqual([
           'sesn_3',
           'sesn_1',

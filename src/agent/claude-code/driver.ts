@@ -99,7 +99,7 @@ class ClaudeCodeDriver implements AgentDriver {
 
   async #launch(spec: AgentSpec, executable: string, signal: AbortSignal): Promise<AgentProcess> {
     const { host, telemetry, credentials } = this.#options;
-    const redact = createRedact(credentials);
+    const redact = createRedact(credentials, spec.variables);
     const mirror = new TranscriptMirror(spec.agentSessionId, spec.transcripts, telemetry.log);
     const abortController = new AbortController();
     let registered: Promise<void> = Promise.resolve();
@@ -121,6 +121,7 @@ class ClaudeCodeDriver implements AgentDriver {
         clientId: spec.clientId,
         processFolder: spec.processFolder,
         credentials,
+        ...(spec.variables !== undefined && { variables: spec.variables }),
         ...(this.#options.path === undefined ? {} : { path: this.#options.path }),
         maxRetries: this.#options.maxRetries ?? DEFAULT_MAX_RETRIES,
       }),

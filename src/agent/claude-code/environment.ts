@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import type { AgentSpec } from '../../contracts/agent-driver.ts';
 import { PROCESS_MARK } from '../../contracts/host.ts';
 
 /** Name of the folder under `projects/` in which the agent keeps transcripts; without it the name is made from the cwd. */
@@ -11,6 +12,8 @@ export interface EnvironmentInput {
   readonly clientId: string;
   readonly processFolder: string;
   readonly credentials: Readonly<Record<string, string>>;
+  /** What the session's own variables are; everything else goes before them. */
+  readonly variables?: AgentSpec['variables'];
   /** Where the agent and its tools look for programs. Default `/usr/local/bin:/usr/bin:/bin`. */
   readonly path?: string;
   /** How often the agent repeats a failed model request. */
@@ -37,7 +40,9 @@ export function processFolders(processFolder: string): {
  */
 export function agentEnvironment(input: EnvironmentInput): Record<string, string> {
   const { config, temporary } = processFolders(input.processFolder);
+  const variables = Object.entries(input.variables ?? {});
   return {
+    ...Object.fromEntries(variables.map(([name, { value }]) => [name, value])),
     ...input.credentials,
     PATH: input.path ?? MINIMAL_PATH,
     HOME: input.processFolder,

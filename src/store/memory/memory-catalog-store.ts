@@ -7,7 +7,7 @@ import type {
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
 import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
-import { agentOf, idTaken, keepsVersions } from '../catalog-rules.ts';
+import { idTaken, keepsVersions, madeOf } from '../catalog-rules.ts';
 import { toJson } from '../json.ts';
 import { listPage, listWalk } from '../list-page.ts';
 import {
@@ -137,14 +137,15 @@ function matches(
   { id, createdAt, archivedAt, body }: Kept<CatalogBodies[CatalogKind]>,
   query: CatalogQuery,
 ): boolean {
-  const { createdFrom, createdTo, agentId, agentVersion, among, except } = query;
-  const agent = agentOf(body);
+  const { createdFrom, createdTo, agentId, agentVersion, environmentId, among, except } = query;
+  const made = madeOf(body);
   return (
     (query.includeArchived === true || archivedAt === null) &&
     (createdFrom === undefined || createdAt >= createdFrom) &&
     (createdTo === undefined || createdAt <= createdTo) &&
-    (agentId === undefined || agent?.id === agentId) &&
-    (agentVersion === undefined || agent?.version === agentVersion) &&
+    (agentId === undefined || made?.agentId === agentId) &&
+    (agentVersion === undefined || made?.agentVersion === agentVersion) &&
+    (environmentId === undefined || made?.environmentId === environmentId) &&
     among?.includes(id) !== false &&
     except?.includes(id) !== true
   );

@@ -155,10 +155,16 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .alterTable('catalog_documents')
         .addColumn('agent_version', 'integer')
         .execute();
+      await db.schema.alterTable('catalog_documents').addColumn('environment_id', 'text').execute();
       await db.schema
         .createIndex('catalog_documents_of_agent')
         .on('catalog_documents')
         .columns(['tenant', 'agent_id', 'created_at', 'id'])
+        .execute();
+      await db.schema
+        .createIndex('catalog_documents_of_environment')
+        .on('catalog_documents')
+        .columns(['tenant', 'environment_id', 'created_at', 'id'])
         .execute();
     },
   },

@@ -101,9 +101,10 @@ export interface CatalogDocumentsTable {
   readonly version: number;
   readonly created_at: string;
   readonly archived_at: string | null;
-  /** Of a session: the agent that it was made of, a copy of what stands in the body, for queries. */
+  /** Of a session: what it was made of, a copy of what stands in the body, for queries. */
   readonly agent_id: string | null;
   readonly agent_version: number | null;
+  readonly environment_id: string | null;
 }
 
 /** Key: `(document_id, version)`. Goes with its document. */

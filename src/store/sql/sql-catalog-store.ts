@@ -8,7 +8,7 @@ import type {
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
 import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
-import { agentOf, idTaken, keepsVersions } from '../catalog-rules.ts';
+import { idTaken, keepsVersions, madeOf } from '../catalog-rules.ts';
 import { toJson } from '../json.ts';
 import { listPage, listWalk } from '../list-page.ts';
 import { checkLimit, fromVersionCursor, MAX_PAGE_SESSIONS, type PagePlace } from '../paging.ts';
@@ -41,7 +41,7 @@ export class SqlCatalogStore implements CatalogStore {
     at: string,
   ): Promise<Kept<CatalogBodies[K]>> {
     return this.#inTransaction(async (trx) => {
-      const agent = agentOf(body);
+      const made = madeOf(body);
       const document = {
         id,
         kind,
@@ -49,8 +49,9 @@ export class SqlCatalogStore implements CatalogStore {
         version: 1,
         created_at: at,
         archived_at: null,
-        agent_id: agent?.id ?? null,
-        agent_version: agent?.version ?? null,
+        agent_id: made?.agentId ?? null,
+        agent_version: made?.agentVersion ?? null,
+        environment_id: made?.environmentId ?? null,
       };
       const row = await trx
         .insertInto('catalog_documents')
@@ -179,7 +180,8 @@ export class SqlCatalogStore implements CatalogStore {
     toOlder: boolean,
     limit: number,
   ): Promise<KeptRow[]> {
-    const { tenant, createdFrom, createdTo, agentId, agentVersion, among, except = [] } = query;
+    const { tenant, createdFrom, createdTo, among, except = [] } = query;
+    const { agentId, agentVersion, environmentId } = query;
     const direction = toOlder ? 'desc' : 'asc';
     return versionsOf(this.#db, { kind, tenant })
       .whereRef('v.version', '=', 'd.version')
@@ -191,6 +193,9 @@ export class SqlCatalogStore implements CatalogStore {
       .$if(agentId !== undefined, (select) => select.where('d.agent_id', '=', agentId ?? ''))
       .$if(agentVersion !== undefined, (select) =>
         select.where('d.agent_version', '=', agentVersion ?? 0),
+      )
+      .$if(environmentId !== undefined, (select) =>
+        select.where('d.environment_id', '=', environmentId ?? ''),
       )
       .$if(among !== undefined, (select) => select.where('d.id', 'in', among ?? []))
       .$if(except.length > 0, (select) => select.where('d.id', 'not in', except))
