@@ -24,6 +24,7 @@ export interface PoolFixtureOptions {
   readonly driver?: ScriptedDriverOptions;
   readonly tenantLimits?: SessionPoolParts['tenantLimits'];
   readonly workspaces?: SessionPoolParts['workspaces'];
+  readonly variablesOf?: SessionPoolParts['variablesOf'];
   /** A store, host or driver of an earlier pool, to start again on what it left. */
   readonly store?: SessionStore;
   readonly host?: FakeHost;
@@ -68,6 +69,7 @@ export function makePool(options: PoolFixtureOptions = {}) {
     owner: 'test-host',
     ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
     ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
+    ...(options.variablesOf !== undefined && { variablesOf: options.variablesOf }),
   });
   return {
     pool,
