@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { SessionDefinition } from '../definitions/session.ts';
 import { RoundhouseError } from '../errors.ts';
 import { newEventId } from '../events/ids.ts';
-import type { SessionEvent } from '../events/record.ts';
+import { listCostCents, type SessionEvent } from '../events/record.ts';
 import { wallClockIso } from '../time/clock.ts';
 import type { SessionView } from './session-view.ts';
 
@@ -33,11 +33,11 @@ export function checkChange(
       `budget: session ${id} has none, and only gets one when it is made (budget_create_only); leave it out, or make another session.`,
     );
   }
-  const spentCents = usage.costUsd * 100;
-  if (Number(to.budget.max_list_cost.amount) <= spentCents) {
+  const spent = listCostCents(usage);
+  if (Number(to.budget.max_list_cost.amount) <= spent) {
     throw new RoundhouseError(
       'invalid_request',
-      `budget.max_list_cost: session ${id} has cost ${spentCents.toFixed(2)} cents, expected more than that, got ${to.budget.max_list_cost.amount} (budget_not_raised); raise it, or interrupt the session.`,
+      `budget.max_list_cost: session ${id} has cost ${spent} cents, expected more than that, got ${to.budget.max_list_cost.amount} (budget_not_raised); raise it, or interrupt the session.`,
     );
   }
 }

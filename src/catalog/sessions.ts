@@ -53,7 +53,7 @@ export interface SessionsQuery extends Pick<
   | 'order'
 > {
   /** Default: any. */
-  readonly statuses?: readonly SessionActivity[] | undefined;
+  readonly statuses?: readonly (SessionActivity | 'terminated')[] | undefined;
 }
 
 /** A page of sessions. */

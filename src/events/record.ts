@@ -41,6 +41,12 @@ export function addUsage(a: Usage, b: Usage): Usage {
   };
 }
 
+/** The list price in cents, up to the whole one: nothing is seen as cheaper than it was. */
+export function listCostCents({ costUsd }: Usage): number {
+  // Sums of fractions are a little off; what a millionth of a cent tells is not a cost.
+  return Math.ceil(Number((costUsd * 100).toFixed(6)));
+}
+
 /** How a turn ended. The closed list; `failed` carries the code that says why. */
 export type TurnEndReason =
   | 'completed'

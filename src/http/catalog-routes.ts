@@ -12,11 +12,17 @@ import { deleteEnvironmentRoute } from './routes/environments/delete.ts';
 import { listEnvironmentsRoute } from './routes/environments/list.ts';
 import { readEnvironmentRoute } from './routes/environments/read.ts';
 import { updateEnvironmentRoute } from './routes/environments/update.ts';
+import { archiveManagedSessionRoute } from './routes/v1-sessions/archive.ts';
+import { createManagedSessionRoute } from './routes/v1-sessions/create.ts';
+import { deleteManagedSessionRoute } from './routes/v1-sessions/delete.ts';
+import { listManagedSessionsRoute } from './routes/v1-sessions/list.ts';
+import { readManagedSessionRoute } from './routes/v1-sessions/read.ts';
+import { updateManagedSessionRoute } from './routes/v1-sessions/update.ts';
 
 /** Headers of the Managed Agents API that have no effect here; named in `x-roundhouse-ignored` when they are sent. */
 const IGNORED_HEADERS = ['anthropic-workspace-id'] as const;
 
-/** `/v1/agents…` and `/v1/environments…`, as the official SDK calls them. */
+/** `/v1/agents…`, `/v1/environments…` and `/v1/sessions…`, as the official SDK calls them. */
 export function catalogRoutes(app: FastifyInstance, deps: CatalogDependencies): void {
   void app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
@@ -40,4 +46,10 @@ const ROUTES: readonly ((app: FastifyInstance, deps: CatalogDependencies) => voi
   updateEnvironmentRoute,
   archiveEnvironmentRoute,
   deleteEnvironmentRoute,
+  createManagedSessionRoute,
+  listManagedSessionsRoute,
+  readManagedSessionRoute,
+  updateManagedSessionRoute,
+  archiveManagedSessionRoute,
+  deleteManagedSessionRoute,
 ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FieldRule } from '../dialects/managed-agents/fields.ts';
 import { wholeNumber } from './query.ts';
 
 /** Items of a page, unless the caller says otherwise; default and maximum are the API's. */
@@ -31,6 +32,11 @@ export const moment = z.iso
   .datetime({ offset: true, error: 'expected a time in RFC 3339, such as 2026-11-22T10:15:30Z' })
   .transform((text) => new Date(text).toISOString())
   .optional();
+
+/** A parameter that this host can't honour. */
+export function refusedParameter(rule: FieldRule) {
+  return z.undefined(`not supported by this server: ${rule.note}; remove it`).optional();
+}
 
 /** A page as the SDK's `PageCursor` reads it. */
 export interface PageBody<Item> {

@@ -5,18 +5,22 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { onTestFinished } from 'vitest';
 import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
-import { Sessions } from '../../src/catalog/sessions.ts';
+import { sessionVariables } from '../../src/catalog/session-variables.ts';
+import { Sessions, type PlaceFiles } from '../../src/catalog/sessions.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { FakePool } from '../../src/http/testing/fake-pool.ts';
 import { testApp } from '../../src/http/testing/test-app.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import { officialClient } from './official-client.ts';
-import { makePool } from './pool-fixture.ts';
+import { makePool, type PoolFixture, type PoolFixtureOptions } from './pool-fixture.ts';
 
 /** What the operator of a {@link CatalogServer} allows. */
 export interface CatalogServerOptions extends Partial<EnvironmentRules> {
   /** Default true. */
   readonly ownTools?: boolean;
+  /** What the sessions' pool is made of. */
+  readonly pool?: Omit<PoolFixtureOptions, 'store' | 'variablesOf'>;
+  readonly placeFiles?: PlaceFiles;
 }
 
 /** A server with a catalog on a real file, without agents, and the official clients of its two keys. */
@@ -26,6 +30,9 @@ export interface CatalogServer {
   readonly bob: Anthropic;
   /** The body of a request that the client's types would not let through, or its failure. */
   post(path: string, body: unknown): Promise<{ status: number; body: unknown }>;
+  /** What sessions run on: scripted agents, a host without a machine. */
+  readonly fixture: PoolFixture;
+  readonly sessions: Sessions;
 }
 
 /** Starts one, which goes with the test. */
@@ -44,13 +51,19 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
   const ownTools = options.ownTools ?? true;
   const agents = new Agents({ store: store.catalog, ownTools });
   const environments = new Environments({ store: store.catalog, rules });
-  const { pool } = makePool({ store });
+  const variablesOf = sessionVariables(store.catalog, environments);
+  const fixture = makePool({ ...options.pool, store, variablesOf });
+  const { pool } = fixture;
+  const sessions = new Sessions({
+    store: store.catalog,
+    agents,
+    environments,
+    ownTools,
+    pool,
+    ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
+  });
   const { app } = testApp(http, new FakePool(), {
-    catalog: {
-      agents,
-      environments,
-      sessions: new Sessions({ store: store.catalog, agents, environments, ownTools, pool }),
-    },
+    catalog: { agents, environments, sessions },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   onTestFinished(async () => {
@@ -61,6 +74,8 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
   });
   return {
     url,
+    fixture,
+    sessions,
     alice: officialClient(url, { key: 'key-a' }),
     bob: officialClient(url, { key: 'key-b' }),
     async post(path, body) {

@@ -11,7 +11,10 @@ const OWN_TOOLS = 8;
  * Throws `invalid_request` unless what must hold between the fields of an agent does, whichever requests they came with:
  * every MCP server has a toolset and every toolset a server, nothing stands there twice, and there are not too many tools.
  */
-export function checkRelations({ tools, mcp_servers: servers }: AgentDefinition): void {
+export function checkRelations({
+  tools,
+  mcp_servers: servers,
+}: Pick<AgentDefinition, 'tools' | 'mcp_servers'>): void {
   const mistakes = [
     ...repeated(tools.map(identity)).map(
       (index) => `tools.${index}: expected ${identity(tools[index])} once`,

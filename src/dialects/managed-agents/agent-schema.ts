@@ -56,6 +56,15 @@ export const agentCreateSchema = z.strictObject({
 
 export type AgentCreate = z.output<typeof agentCreateSchema>;
 
+/** What of an agent a session may have of its own. */
+export const agentOverrides = {
+  model: model.optional(),
+  system,
+  tools: tools.optional(),
+  mcp_servers: mcpServers.optional(),
+  skills: refusedFields.skills,
+};
+
 export const agentUpdateSchema = z.strictObject({
   name: name.optional(),
   model: model.optional(),

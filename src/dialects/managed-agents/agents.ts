@@ -79,18 +79,20 @@ export function toAgent(agent: Kept<AgentDefinition>): BetaManagedAgentsAgent {
   };
 }
 
+/** The same definition, if what must hold between its fields does; else `invalid_request`. */
 function checked(definition: AgentDefinition): AgentDefinition {
   checkMetadata(definition.metadata);
   checkRelations(definition);
   return definition;
 }
 
-function textOrNull(text: string | null | undefined): string | null {
+/** Empty text is as good as none. */
+export function textOrNull(text: string | null | undefined): string | null {
   return text === undefined || text === '' ? null : text;
 }
 
-/** `stored`: the effort that stays where the request leaves it out. */
-function modelOf(
+/** A model as it is kept; `model_not_found`. `stored`: the effort that stays where the request leaves it out. */
+export function modelOf(
   given: AgentCreate['model'],
   stored: AgentDefinition['model']['effort'],
   { models }: AgentParseOptions,

@@ -7,6 +7,12 @@ import type {
   BetaManagedAgentsWebSearchToolConfigParams,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
 import type {
+  BetaManagedAgentsBudgetLimit,
+  SessionCreateParams,
+  SessionListParams,
+  SessionUpdateParams,
+} from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
+import type {
   BetaCloudConfigParams,
   EnvironmentCreateParams,
   EnvironmentUpdateParams,
@@ -143,3 +149,64 @@ export const ENVIRONMENT_FIELDS = {
   | `roundhouse.${string}`,
   FieldRule
 >;
+
+/** Every field of the SDK's parameters for making and changing sessions, and those inside that need a word. */
+export const SESSION_FIELDS = {
+  agent: takesEffect(
+    'An id (the version that holds), `{type: "agent", id, version?}`, or `{type: "agent_with_overrides", id, version?}` with `model`, `system`, `tools`, `mcp_servers` of the session alone. On update `{tools?, mcp_servers?}`, each replaced as a whole, while the session does not run.',
+  ),
+  'agent.skills': refused('there are no skills here; `[]` is accepted'),
+  environment_id: takesEffect('One that is not archived.'),
+  budget: takesEffect(
+    'Kept and shown; not enforced yet. On update it can be replaced, by more than the session has cost, or removed with null; it can not be added.',
+  ),
+  'budget.type': takesEffect('`limit`.'),
+  'budget.max_list_cost': takesEffect('Whole cents as text, from 1; `USD`.'),
+  initial_events: takesEffect(
+    'Up to 50 of `user.message`, each a prompt. They are kept when the answer comes.',
+  ),
+  'initial_events.*.type.user.define_outcome': refused('nobody here judges outcomes'),
+  'initial_events.*.content.*.source.file': refused(
+    'a prompt can not take files by id yet; send base64 or a URL',
+  ),
+  'initial_events.*.content.*.type.redacted': refused('the agent needs the text itself'),
+  metadata: METADATA,
+  resources: takesEffect('Files, at most 100, at different places. Not on update.'),
+  'resources.*.file_id': takesEffect('A file that was uploaded.'),
+  'resources.*.mount_path': takesEffect('Default `/mnt/session/uploads/` and the file id.'),
+  'resources.*.type.github_repository': refused('repositories can not be cloned yet'),
+  'resources.*.type.memory_store': refused('there are no memory stores here'),
+  title: takesEffect('Up to 1,024 characters; empty is null.'),
+  vault_ids: refused('there are no vaults here; `[]` is accepted'),
+  betas: HEADER,
+  workspace_id: WORKSPACE,
+} as const satisfies Record<
+  | keyof SessionCreateParams
+  | keyof SessionUpdateParams
+  | Nested<'budget', BetaManagedAgentsBudgetLimit>
+  | `agent.${string}`
+  | `initial_events.${string}`
+  | `resources.${string}`,
+  FieldRule
+>;
+
+/** Every parameter of the SDK for listing sessions. */
+export const SESSION_LIST_FIELDS = {
+  limit: takesEffect('1 to 100, by default 20.'),
+  page: takesEffect('The `next_page` or `prev_page` of another page of the same order.'),
+  order: takesEffect('`desc` (default), the newest first, or `asc`.'),
+  agent_id: takesEffect('Those made of that agent.'),
+  agent_version: takesEffect('Only together with `agent_id`.'),
+  'created_at[gt]': takesEffect('A time in RFC 3339, to the millisecond.'),
+  'created_at[gte]': takesEffect('As `created_at[gt]`.'),
+  'created_at[lt]': takesEffect('As `created_at[gt]`.'),
+  'created_at[lte]': takesEffect('As `created_at[gt]`.'),
+  include_archived: takesEffect('`true` or `false` (default).'),
+  statuses: takesEffect(
+    'Repeated for several. What a session does may have changed by the time of the next page. `terminated` is none of ours.',
+  ),
+  deployment_id: refused('there are no deployments here'),
+  memory_store_id: refused('there are no memory stores here'),
+  betas: HEADER,
+  workspace_id: WORKSPACE,
+} as const satisfies Record<keyof SessionListParams, FieldRule>;

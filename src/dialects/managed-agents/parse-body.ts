@@ -18,7 +18,12 @@ export function refusal({ note }: FieldRule) {
 
 /** One of several forms, told by its type, that is refused whatever else it says. */
 export function refusedVariant<Type extends string>(type: Type, rule: FieldRule) {
-  return z.looseObject({ type: z.literal(type) }).refine(() => false, refusal(rule));
+  return z
+    .looseObject({ type: z.literal(type) })
+    .refine(() => false, refusal(rule))
+    .transform((): never => {
+      throw new RoundhouseError('internal', `A ${type} was read, although it is refused.`);
+    });
 }
 
 /** Whether a list asks for nothing. */
