@@ -17,6 +17,7 @@ const GATES: readonly (readonly [name: string, file: string, ...args: readonly s
   ['lint', 'oxlint', '--type-aware'],
   ['format', 'oxfmt', '--check'],
   ['layers', process.execPath, 'scripts/check-layers.ts'],
+  ['openapi', process.execPath, 'scripts/openapi.ts', '--lint'],
 ];
 /** Nothing hangs for longer: a run that ends says what it has, one that is killed from outside says nothing. */
 const GATE_LIMIT_MS = 3 * 60_000;

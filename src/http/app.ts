@@ -5,6 +5,7 @@ import { logWhenOver } from './access-log.ts';
 import { createAuthenticator } from './auth.ts';
 import { catalogRoutes } from './catalog-routes.ts';
 import type { AppDependencies } from './deps.ts';
+import { listRoutes, type Route } from './openapi/route-list.ts';
 import { newRequestId } from './request-id.ts';
 import { drainRoute } from './routes/admin/drain.ts';
 import { healthRoutes } from './routes/health/read.ts';
@@ -16,21 +17,22 @@ import { readModelRoute } from './routes/models/read.ts';
 import { deleteSessionRoute } from './routes/sessions/delete.ts';
 import { sessionEventsRoute } from './routes/sessions/events.ts';
 import { interruptSessionRoute } from './routes/sessions/interrupt.ts';
+import { openApiRoutes } from './routes/openapi/read.ts';
 import { listSessionsRoute } from './routes/sessions/list.ts';
 import { readSessionRoute } from './routes/sessions/read.ts';
 import { warmSessionRoute } from './routes/sessions/warm.ts';
 import { sendFailure } from './send-failure.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route, with what it says of itself. */
+    routeList: readonly Route[];
+  }
   interface FastifyRequest {
     /** Whose sessions the request may see: the key's id, or `default` without keys. Empty on public routes. */
     tenant: string;
     /** Whether the request may run the server: its key may, or there are no keys. False on public routes. */
     admin: boolean;
-  }
-  interface FastifyContextConfig {
-    /** Whether the route needs no key. */
-    public?: boolean;
   }
 }
 
@@ -87,8 +89,11 @@ export function createApp(deps: AppDependencies): FastifyInstance {
     sendFailure(telemetry.log, request, reply, error);
   });
 
+  const routes = listRoutes(app);
+  app.decorate('routeList', routes);
   for (const route of ROUTES) route(app, deps);
   if (deps.catalog !== undefined) catalogRoutes(app, { catalog: deps.catalog, options });
+  openApiRoutes(app, routes);
   return app;
 }
 

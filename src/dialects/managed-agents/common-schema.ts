@@ -12,6 +12,17 @@ const metadataValue = z.string().max(512);
 
 export const metadata = z.record(metadataKey, metadataValue);
 
+/** A moment in an answer. */
+export const time = z.iso.datetime();
+
+/** A page of a listing, as the SDK's `PageCursor` reads it. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    data: z.array(item),
+    next_page: z.string().nullable().describe('The `page` of the next one; null at the end.'),
+  });
+}
+
 /** A patch of metadata: null deletes. */
 export const metadataPatch = z.record(metadataKey, metadataValue.nullable());
 

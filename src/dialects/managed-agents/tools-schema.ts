@@ -138,7 +138,9 @@ const customTool = z.strictObject({
     .refine((schema) => isNestedAtMost(schema, MAX_DEPTH), `expected at most ${MAX_DEPTH} levels`),
 });
 
-export const tool = z.discriminatedUnion('type', [agentToolset, mcpToolset, customTool]);
+export const tool = z
+  .discriminatedUnion('type', [agentToolset, mcpToolset, customTool])
+  .meta({ id: 'AgentToolParams' });
 
 function isNestedAtMost(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true;

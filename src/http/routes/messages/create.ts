@@ -8,10 +8,12 @@ import { errorText, RoundhouseError } from '../../../errors.ts';
 import type { StreamHandle } from '../../../session/stream-handle.ts';
 import { clientGoneSignal } from '../../client-presence.ts';
 import type { AppDependencies } from '../../deps.ts';
+import { described } from '../../openapi/operation.ts';
 import { sendFailure } from '../../send-failure.ts';
 import { sessionNameOf } from '../../session-name.ts';
 import { streamAnswer, wholeAnswer } from './answer.ts';
 import type { AnswerParts, EarlyFailure } from './answer.ts';
+import { CREATE_MESSAGE, CREATE_MESSAGE_ON_SESSION } from './described.ts';
 import { messageHeaders } from './headers.ts';
 import type { MessageHeaders } from './headers.ts';
 
@@ -21,8 +23,12 @@ type MessageRequest = FastifyRequest<{ Params: { sessionId?: string } }>;
 export function createMessageRoutes(app: FastifyInstance, deps: AppDependencies): void {
   const handler = (request: MessageRequest, reply: FastifyReply): Promise<FastifyReply> =>
     createMessage(deps, request, reply);
-  app.post<{ Params: { sessionId?: string } }>('/v1/messages', handler);
-  app.post<{ Params: { sessionId?: string } }>('/sessions/:sessionId/v1/messages', handler);
+  app.post<{ Params: { sessionId?: string } }>('/v1/messages', described(CREATE_MESSAGE), handler);
+  app.post<{ Params: { sessionId?: string } }>(
+    '/sessions/:sessionId/v1/messages',
+    described(CREATE_MESSAGE_ON_SESSION),
+    handler,
+  );
 }
 
 /** A call that has been read and is in order. */

@@ -9,9 +9,9 @@ import type { TurnLimits } from '../../../session/limits.ts';
 /** What `x-priority` stands for where a slot must be waited for. */
 const PRIORITIES = { low: -5, normal: 0, high: 5 } as const;
 
-const PRIORITY_NAMES = ['low', 'normal', 'high'] as const;
+export const PRIORITY_NAMES = ['low', 'normal', 'high'] as const;
 
-const ON_BUSY = ['queue', 'reject'] as const;
+export const ON_BUSY = ['queue', 'reject'] as const;
 
 /** Headers of the API that have no effect here; named in `x-roundhouse-ignored` when they are sent. */
 const IGNORED_HEADERS = ['anthropic-user-profile-id', 'anthropic-workspace-id'] as const;

@@ -1,26 +1,44 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { AppDependencies } from '../../deps.ts';
-import { parseQuery, wholeNumber } from '../../query.ts';
-import { modelInfo } from './model-info.ts';
-
-/** Other parameters of the API (`beta`, `lifecycle`) change nothing here. */
-const querySchema = z.object({
-  limit: wholeNumber(1, 1000).optional(),
-  after_id: z.string().optional(),
-  before_id: z.string().optional(),
-});
+import { described, type Operation } from '../../openapi/operation.ts';
+import { parseQuery, wholeNumberOr } from '../../query.ts';
+import { modelAnswer, modelInfo } from './model-info.ts';
 
 /** Models of a page, unless the caller says otherwise; the API's default. */
 const DEFAULT_LIMIT = 20;
 
+/** Other parameters of the API (`beta`, `lifecycle`) change nothing here. */
+const querySchema = z.object({
+  limit: wholeNumberOr(DEFAULT_LIMIT, 1, 1000).describe('Models of a page.'),
+  after_id: z.string().optional().describe('Models behind this one.'),
+  before_id: z.string().optional().describe('Models before this one.'),
+});
+
+const OPERATION: Operation = {
+  id: 'listModels',
+  tag: 'Models',
+  summary: 'List models',
+  query: querySchema,
+  answers: {
+    200: {
+      description: 'A page of models.',
+      schema: z.object({
+        data: z.array(modelAnswer),
+        has_more: z.boolean(),
+        first_id: z.string().nullable(),
+        last_id: z.string().nullable(),
+      }),
+    },
+  },
+};
+
 /** `GET /v1/models`: the configured models, in Anthropic's shape and with its paging. */
 export function listModelsRoute(app: FastifyInstance, { options }: AppDependencies): void {
-  app.get('/v1/models', (request) => {
+  app.get('/v1/models', described(OPERATION), (request) => {
     const query = parseQuery(querySchema, request.query);
     const { models } = options;
-    const limit = query.limit ?? DEFAULT_LIMIT;
-    const { start, end } = pageOf(models, limit, query.after_id, query.before_id);
+    const { start, end } = pageOf(models, query.limit, query.after_id, query.before_id);
     const page = models.slice(start, end);
     return {
       data: page.map(modelInfo),

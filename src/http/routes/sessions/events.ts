@@ -5,18 +5,48 @@ import { asRoundhouseError, RoundhouseError } from '../../../errors.ts';
 import { gapBefore, type LogItem } from '../../../events/preview.ts';
 import { clientGoneSignal } from '../../client-presence.ts';
 import type { AppDependencies } from '../../deps.ts';
-import { parseQuery, wholeNumber } from '../../query.ts';
+import { SESSION_ERRORS } from '../../openapi/error-codes.ts';
+import { described, type Operation } from '../../openapi/operation.ts';
+import { parseQuery, wholeNumber, wholeNumberOr } from '../../query.ts';
 import { sseEvent, SseWriter } from '../../sse-writer.ts';
-import { sessionNameIn } from './params.ts';
+import { gapAnswer, recordAnswer, streamEventAnswer } from './answers.ts';
+import { sessionNameIn, sessionParams } from './params.ts';
 import type { SessionParams } from './params.ts';
 
 const number = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const querySchema = z.strictObject({
-  after: number.optional(),
-  limit: wholeNumber(1, 10_000).optional(),
+  after: wholeNumberOr(0, 0, Number.MAX_SAFE_INTEGER).describe('Records with a greater number.'),
+  limit: wholeNumberOr(1_000, 1, 10_000).describe('Records of a page; not for streams.'),
 });
 
-const DEFAULT_LIMIT = 1_000;
+const OPERATION: Operation = {
+  id: 'listSessionRecords',
+  tag: 'Sessions by name',
+  summary: 'Read the events of a session',
+  description:
+    'As a page, or with `accept: text/event-stream` as a stream that goes on with what happens.',
+  params: sessionParams,
+  query: querySchema,
+  headers: z.object({
+    'last-event-id': z
+      .string()
+      .optional()
+      .describe('For streams: the number that was seen last; it beats `after`.'),
+  }),
+  answers: {
+    200: {
+      description: 'A page of records, or the stream.',
+      schema: z.object({
+        data: z.array(recordAnswer),
+        next: z.int().nullable().describe('The `after` of the next page.'),
+        gap: gapAnswer.nullable().describe('Records that are gone ahead of the first one.'),
+      }),
+      events: streamEventAnswer,
+    },
+  },
+  errors: ['session_not_found', ...SESSION_ERRORS],
+};
+
 /** For a log that ends without an error. */
 const SESSION_ENDED = new RoundhouseError('session_ended', 'The session has ended.');
 const KEEP_ALIVE = ': keep-alive\n\n';
@@ -27,21 +57,25 @@ const KEEP_ALIVE = ': keep-alive\n\n';
  * gone are a `gap`, and a stream that the server ends says why in an `end`.
  */
 export function sessionEventsRoute(app: FastifyInstance, deps: AppDependencies): void {
-  app.get<SessionParams>('/sessions/:sessionId/events', async (request, reply) => {
-    const name = sessionNameIn(request);
-    const query = parseQuery(querySchema, request.query);
-    if ((request.headers.accept ?? '').includes('text/event-stream')) {
-      const after = lastEventId(request) ?? query.after ?? 0;
-      return follow(deps, request, reply, name, after);
-    }
-    const { after = 0, limit = DEFAULT_LIMIT } = query;
-    const data = await deps.pool.readEvents(request.tenant, name, { after, limit });
-    return {
-      data,
-      next: data.length === limit ? (data.at(-1)?.number ?? null) : null,
-      gap: gapBefore(after, data[0]) ?? null,
-    };
-  });
+  app.get<SessionParams>(
+    '/sessions/:sessionId/events',
+    described(OPERATION),
+    async (request, reply) => {
+      const name = sessionNameIn(request);
+      const query = parseQuery(querySchema, request.query);
+      if ((request.headers.accept ?? '').includes('text/event-stream')) {
+        const after = lastEventId(request) ?? query.after;
+        return follow(deps, request, reply, name, after);
+      }
+      const { after, limit } = query;
+      const data = await deps.pool.readEvents(request.tenant, name, { after, limit });
+      return {
+        data,
+        next: data.length === limit ? (data.at(-1)?.number ?? null) : null,
+        gap: gapBefore(after, data[0]) ?? null,
+      };
+    },
+  );
 }
 
 /** What a reconnecting reader saw last; it beats the query, which is that of the first connection. */
