@@ -84,6 +84,10 @@ const PLANTED: Readonly<Record<string, Planted>> = {
     "import { a } from '../../log/tail.ts';",
   ),
   'room:host': plant('src/host/planted.ts', "import { a } from '../pool/slots.ts';"),
+  'room:tool-endpoint': plant(
+    'src/tool-endpoint/planted.ts',
+    "import { a } from '../pool/slots.ts';",
+  ),
   'room:simulator': plant('src/simulator/planted.ts', "import { a } from '../errors.ts';"),
   'room:compose': plant(
     'src/compose.ts',
@@ -103,6 +107,10 @@ const PLANTED: Readonly<Record<string, Planted>> = {
     "import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';",
   ),
   'package:@anthropic-ai/sdk': plant('src/http/planted.ts', "import A from '@anthropic-ai/sdk';"),
+  'package:@modelcontextprotocol/sdk': plant(
+    'src/agent/claude-code/planted.ts',
+    "import { Client } from '@modelcontextprotocol/sdk/client/index.js';",
+  ),
   'package:@prometheus-io/client': plant(
     'src/http/planted.ts',
     "import { Counter } from '@prometheus-io/client';",

@@ -132,6 +132,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     imports: MODEL,
     reason: 'The host knows the contracts and no other implementation, so that it can be replaced.',
   },
+  'tool-endpoint': {
+    path: 'src/tool-endpoint/',
+    imports: MODEL,
+    reason:
+      'It speaks MCP to agent processes and knows neither drivers nor sessions, so that each can be replaced.',
+  },
   simulator: {
     path: 'src/simulator/',
     imports: ['time'],
@@ -139,7 +145,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   compose: {
     path: 'src/compose.ts',
-    imports: [...CORE, 'agent/claude-code', 'store/sql', 'host'],
+    imports: [...CORE, 'agent/claude-code', 'store/sql', 'host', 'tool-endpoint'],
     reason: 'The one place that picks implementations; library and server both use it.',
   },
   'open-session-pool': {
@@ -185,6 +191,7 @@ export const IMPLEMENTATIONS = [
   'store/sql',
   'store/memory',
   'host',
+  'tool-endpoint',
 ] as const;
 
 /** A package of npm or of Node, with its subpaths. */
@@ -203,6 +210,10 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     rooms: ['cli'],
     types: ['events', 'definitions', 'contracts', 'dialects', 'http', 'agent/claude-code'],
     reason: 'Its types are our wire format; the client itself is for `roundhouse chat` only.',
+  },
+  '@modelcontextprotocol/sdk': {
+    rooms: ['tool-endpoint'],
+    reason: 'Agents reach the tools of clients by MCP; nothing else here speaks it.',
   },
   '@prometheus-io/client': { rooms: ['telemetry'], reason: 'Rooms count through the port.' },
   pino: { rooms: ['telemetry'], reason: 'Rooms log through the port.' },
@@ -224,9 +235,10 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     reason: 'Disks are reached through the store and the host.',
   },
   'node:http': {
-    rooms: ['simulator'],
+    rooms: ['simulator', 'tool-endpoint'],
     types: ['http'],
-    reason: 'Fastify owns the sockets of the server.',
+    reason:
+      'Fastify owns the sockets of the server; what stands for another one, or is for agents only, has its own.',
   },
   'node:net': {
     rooms: ['http'],
@@ -253,7 +265,16 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     reason: 'Who has no files has no paths.',
   },
   'node:crypto': {
-    rooms: ['events', 'session', 'http', 'simulator', 'agent/claude-code', 'compose', 'cli'],
+    rooms: [
+      'events',
+      'session',
+      'http',
+      'simulator',
+      'tool-endpoint',
+      'agent/claude-code',
+      'compose',
+      'cli',
+    ],
     reason: 'Ids and hashes are made in few places, so that their form can be told.',
   },
   'node:util': {
@@ -262,9 +283,9 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
   },
   'node:readline': { rooms: ['cli'], reason: 'Only the command line talks with a person.' },
   'node:events': {
-    rooms: [],
+    rooms: ['tool-endpoint'],
     types: ['cli'],
-    reason: 'State changes are told through named callbacks.',
+    reason: 'State changes are told through named callbacks; Node tells its own by events.',
   },
   'node:v8': { rooms: ['cli'], reason: 'The heap belongs to the process, and so to its program.' },
   'node:vm': { rooms: ['cli'], reason: 'Nothing that comes from outside is ever run as code.' },
@@ -305,7 +326,8 @@ export const REACHES: Readonly<Record<string, Reach>> = {
   },
   'reach:library': {
     from: ['index'],
-    packages: ['fastify', 'node:http', 'pino', '@prometheus-io/client', 'commander', 'yaml'],
+    // `node:http` is reached: the tools of clients need it. It comes with Node, and with the first such tool.
+    packages: ['fastify', 'pino', '@prometheus-io/client', 'commander', 'yaml'],
     rooms: ['http', 'server', 'config', 'cli', 'simulator'],
     reason: 'Whoever imports the library gets a pool, not a server: no HTTP framework is loaded.',
     advice: 'Import it as a type, or move what is needed to the left of both.',
