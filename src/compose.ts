@@ -9,6 +9,7 @@ import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
+import type { ToolEndpoint } from './contracts/tool-endpoint.ts';
 import { createHost } from './host/create-host.ts';
 import type { TailLimits } from './log/tail.ts';
 import { NamedWorkspaces, type WorkspaceRules } from './pool/named-workspaces.ts';
@@ -18,6 +19,7 @@ import { SessionPool } from './pool/session-pool.ts';
 import type { TenantLimits } from './pool/tenants.ts';
 import { openSqliteStore } from './store/sql/open-sqlite-store.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
+import { McpToolEndpoint } from './tool-endpoint/mcp-tool-endpoint.ts';
 
 /** Memory that one slot stands for when `maxProcesses` is not set: a process after many turns, with a reserve. */
 const BYTES_PER_SLOT = 250 * 1024 * 1024;
@@ -95,9 +97,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
         folderAllowed: (tenant, path) => folders.allows(tenant, path),
       },
     });
+    const toolEndpoint = new McpToolEndpoint(telemetry);
     const pool = new SessionPool({
       options: await withMachineDefaults(options.pool, host),
-      driver: options.driver ?? claudeCode(options, host),
+      driver: options.driver ?? claudeCode(options, host, toolEndpoint),
       store,
       host,
       answerer: new PolicyAnswerer(),
@@ -112,6 +115,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     await pool.recover();
     const shutDown = async (drainMs: number | undefined): Promise<void> => {
       await pool.drain(drainMs);
+      await toolEndpoint.close();
       await store.close();
     };
     let closed: Promise<void> | undefined;
@@ -133,12 +137,14 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
 function claudeCode(
   { agent = {}, credentials, telemetry }: ComposeOptions,
   host: Host,
+  toolEndpoint: ToolEndpoint,
 ): AgentDriver {
   const { executable, path, maxRetries } = agent;
   return createClaudeCodeDriver({
     host,
     credentials,
     telemetry,
+    toolEndpoint,
     ...(executable !== undefined && { executable }),
     ...(path !== undefined && { path }),
     ...(maxRetries !== undefined && { maxRetries }),

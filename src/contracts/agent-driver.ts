@@ -1,9 +1,27 @@
 import type { Variable } from '../definitions/environment.ts';
 import type { Answerer } from './answerer.ts';
+import type { ClientTool } from './tool-endpoint.ts';
 import type { SeedMessage, TranscriptStore } from './transcripts.ts';
 
 import type { EventDetail, PromptContent, SessionEvent, TurnEnd } from '../events/record.ts';
 import type { Preview } from '../events/preview.ts';
+
+/** What happens when the model calls a tool of an MCP server; a disabled one does not exist for it. */
+export type McpToolPolicy = 'allow' | 'ask' | 'disabled';
+
+/** An MCP server that the agent connects to by itself, as soon as it starts. */
+export interface McpServer {
+  /** What events call it; distinct within an agent. */
+  readonly name: string;
+  /** Streamable HTTP, without credentials. */
+  readonly url: string;
+  /** For tools that {@link McpServer.tools} does not name. */
+  readonly defaultPolicy: McpToolPolicy;
+  readonly tools: readonly { readonly name: string; readonly policy: McpToolPolicy }[];
+}
+
+/** How much the model thinks and writes; what a model does not know is lowered by the agent. */
+export type Effort = 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 /** What a session's agent is made of. Plain data: it is stored with the session and compared by its fingerprint. */
 export interface AgentOptions {
@@ -19,6 +37,11 @@ export interface AgentOptions {
   readonly maxModelRequests?: number;
   /** Tokens the model may think for in each message; 0 switches thinking off. */
   readonly maxThinkingTokens?: number;
+  /** Tools that live with the client: a call comes to the {@link Answerer}. */
+  readonly clientTools?: readonly ClientTool[];
+  readonly mcpServers?: readonly McpServer[];
+  /** Default: the model's own. */
+  readonly effort?: Effort;
 }
 
 /** Everything that a process is started with. */

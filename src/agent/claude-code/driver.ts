@@ -6,14 +6,19 @@ import type { SpareProcess, WarmQuery } from '@anthropic-ai/claude-agent-sdk';
 import type {
   AgentCapabilities,
   AgentDriver,
+  AgentOptions,
   AgentProcess,
   AgentSpec,
 } from '../../contracts/agent-driver.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
+import type { OpenedTools, ToolEndpoint } from '../../contracts/tool-endpoint.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { AgentHost } from './process.ts';
-import { errorText } from '../../errors.ts';
+import type { AgentTurn } from './turn.ts';
+import { toolKinds } from '../../contracts/tool-names.ts';
+import { errorText, RoundhouseError } from '../../errors.ts';
 import { unlessAborted } from '../../time/deadline.ts';
+import { clientToolCalls } from './client-tools.ts';
 import { checkCredentials } from './credentials.ts';
 import { agentEnvironment, processFolders } from './environment.ts';
 import { abortedStart, startFailure } from './errors.ts';
@@ -40,6 +45,10 @@ export interface ClaudeCodeDriverOptions {
   readonly path?: string;
   /** How often the agent repeats a failed model request, at growing intervals. Default 3. */
   readonly maxRetries?: number;
+  /** Where processes reach the tools of their clients. Without it, options with such tools can't be started. */
+  readonly toolEndpoint?: ToolEndpoint;
+  /** Why a process may not connect to an MCP server, or undefined when it may. Default: it may. */
+  readonly mcpServerProblem?: (url: string) => string | undefined;
   readonly telemetry: Telemetry;
 }
 
@@ -62,6 +71,7 @@ class ClaudeCodeDriver implements AgentDriver {
   }
 
   async start(spec: AgentSpec, signal: AbortSignal): Promise<AgentProcess> {
+    this.#checkMcpServers(spec.options);
     const executable = await checkedExecutable(this.#options.executable);
     if (spec.workspace !== undefined) await checkWorkspace(spec.workspace);
     await prepareFolder(spec);
@@ -99,7 +109,17 @@ class ClaudeCodeDriver implements AgentDriver {
 
   async #launch(spec: AgentSpec, executable: string, signal: AbortSignal): Promise<AgentProcess> {
     const { host, telemetry, credentials } = this.#options;
-    const redact = createRedact(credentials, spec.variables);
+    let live: ClaudeCodeProcess | undefined;
+    const currentTurn = (): AgentTurn | undefined => live?.currentTurn;
+    const clientTools = await this.#offerClientTools(spec, currentTurn);
+    const redact = createRedact(
+      {
+        ...credentials,
+        ...(clientTools !== undefined && { CLIENT_TOOLS_TOKEN: clientTools.token }),
+      },
+      spec.variables,
+    );
+    const kindOf = toolKinds(spec.options);
     const mirror = new TranscriptMirror(spec.agentSessionId, spec.transcripts, telemetry.log);
     const abortController = new AbortController();
     let registered: Promise<void> = Promise.resolve();
@@ -112,7 +132,6 @@ class ClaudeCodeDriver implements AgentDriver {
         registered.catch(() => {});
       },
     });
-    let live: ClaudeCodeProcess | undefined;
 
     const options = sdkOptions({
       spec,
@@ -123,15 +142,18 @@ class ClaudeCodeDriver implements AgentDriver {
         credentials,
         ...(spec.variables !== undefined && { variables: spec.variables }),
         ...(this.#options.path === undefined ? {} : { path: this.#options.path }),
+        reachesHost: clientTools !== undefined,
         maxRetries: this.#options.maxRetries ?? DEFAULT_MAX_RETRIES,
       }),
+      clientTools,
       child,
       mirror,
       abortController,
       canUseTool: permissions({
         sessionId: spec.sessionId,
         answerer: spec.answerer,
-        currentTurn: () => live?.currentTurn,
+        kindOf,
+        currentTurn,
         log: telemetry.log,
       }),
     });
@@ -152,13 +174,45 @@ class ClaudeCodeDriver implements AgentDriver {
         channel,
         mirror,
         redact,
+        tools: { kindOf, problemOf: (name, input) => clientTools?.problemOf(name, input) },
         log: telemetry.log,
       });
+      void live.exited.then(() => clientTools?.close());
       return live;
     } catch (error) {
       await this.#abandon(child, spec.clientId, abortController, prepared);
+      clientTools?.close();
       throw signal.aborted ? abortedStart(signal) : this.#failure(error, child, redact);
     }
+  }
+
+  /** What was allowed when the agent was written need not be allowed any more. */
+  #checkMcpServers({ mcpServers = [] }: AgentOptions): void {
+    for (const { name, url } of mcpServers) {
+      const problem = this.#options.mcpServerProblem?.(url);
+      if (problem === undefined) continue;
+      throw new RoundhouseError(
+        'unsupported_field',
+        `The agent's MCP server ${name} is not allowed by this server: ${problem}.`,
+      );
+    }
+  }
+
+  async #offerClientTools(
+    { options, sessionId, answerer }: AgentSpec,
+    currentTurn: () => AgentTurn | undefined,
+  ): Promise<OpenedTools | undefined> {
+    const { clientTools = [] } = options;
+    if (clientTools.length === 0) return undefined;
+    const { toolEndpoint, telemetry } = this.#options;
+    if (toolEndpoint === undefined) {
+      throw new RoundhouseError(
+        'unsupported_field',
+        'The agent has tools of its client, and this driver was given no endpoint for them.',
+      );
+    }
+    const calls = { sessionId, answerer, currentTurn, log: telemetry.log };
+    return toolEndpoint.open(clientTools, clientToolCalls(calls));
   }
 
   /** Ends what a failed start has begun, and waits until it is gone. */

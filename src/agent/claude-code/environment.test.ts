@@ -33,6 +33,28 @@ describe('the environment of an agent', () => {
   });
 });
 
+describe('the way to loopback', () => {
+  const common = { clientId: 'clnt_1', processFolder: '/data', maxRetries: 2 };
+  const proxied = { HTTPS_PROXY: 'http://proxy:1', no_proxy: 'intern.example' };
+
+  test('leads around the proxy, beside what goes around it anyway', () => {
+    const environment = agentEnvironment({ ...common, credentials: proxied, reachesHost: true });
+    expect(environment).toMatchObject({
+      NO_PROXY: 'intern.example,127.0.0.1',
+      no_proxy: 'intern.example,127.0.0.1',
+      HTTPS_PROXY: 'http://proxy:1',
+    });
+  });
+
+  test('needs no word where there is no proxy, or nothing to reach', () => {
+    const direct = agentEnvironment({ ...common, credentials: {}, reachesHost: true });
+    expect(direct).not.toHaveProperty('NO_PROXY');
+    const alone = agentEnvironment({ ...common, credentials: proxied });
+    expect(alone).toMatchObject({ no_proxy: 'intern.example' });
+    expect(alone).not.toHaveProperty('NO_PROXY');
+  });
+});
+
 describe('credentials', () => {
   test.each([
     'ANTHROPIC_API_KEY',

@@ -16,6 +16,8 @@ export interface EnvironmentInput {
   readonly variables?: AgentSpec['variables'];
   /** Where the agent and its tools look for programs. Default `/usr/local/bin:/usr/bin:/bin`. */
   readonly path?: string;
+  /** Whether the process has an endpoint of ours to reach on loopback. Default false. */
+  readonly reachesHost?: boolean;
   /** How often the agent repeats a failed model request. */
   readonly maxRetries: number;
 }
@@ -44,6 +46,7 @@ export function agentEnvironment(input: EnvironmentInput): Record<string, string
   return {
     ...Object.fromEntries(variables.map(([name, { value }]) => [name, value])),
     ...input.credentials,
+    ...(input.reachesHost === true ? noProxyToLoopback(input.credentials) : {}),
     PATH: input.path ?? MINIMAL_PATH,
     HOME: input.processFolder,
     LANG: 'C.UTF-8',
@@ -65,4 +68,13 @@ export function agentEnvironment(input: EnvironmentInput): Record<string, string
     CLAUDE_CODE_DISABLE_WORKFLOWS: '1',
     DISABLE_AUTOUPDATER: '1',
   };
+}
+
+/** A proxy does not lead back to this machine. */
+function noProxyToLoopback(credentials: Readonly<Record<string, string>>): Record<string, string> {
+  const names = Object.keys(credentials);
+  if (!names.some((name) => /^(?:HTTPS?|ALL)_PROXY$/i.test(name))) return {};
+  const given = names.filter((name) => /^NO_PROXY$/i.test(name)).map((name) => credentials[name]);
+  const value = [...new Set(given), '127.0.0.1'].join(',');
+  return { NO_PROXY: value, no_proxy: value };
 }

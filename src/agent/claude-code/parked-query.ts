@@ -1,5 +1,6 @@
 import type { Query, SDKMessage, SpareProcess } from '@anthropic-ai/claude-agent-sdk';
 
+import type { ToolsQuery } from './hidden-tools.ts';
 import type { PromptChannel } from './prompt-channel.ts';
 
 /**
@@ -42,6 +43,14 @@ export class ParkedQuery implements AsyncIterable<SDKMessage> {
 
   async getContextUsage(options: { readonly detail: 'summary' }): Promise<unknown> {
     return (await this.#claimed.promise)?.getContextUsage(options);
+  }
+
+  async mcpServerStatus(): ReturnType<ToolsQuery['mcpServerStatus']> {
+    return (await this.#claimed.promise)?.mcpServerStatus() ?? [];
+  }
+
+  async applyFlagSettings(settings: Parameters<ToolsQuery['applyFlagSettings']>[0]): Promise<void> {
+    await (await this.#claimed.promise)?.applyFlagSettings(settings);
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { CanUseTool, PermissionResult } from '@anthropic-ai/claude-agent-sdk';
 
 import type { Answerer, PermissionDecision } from '../../contracts/answerer.ts';
+import type { ToolKind } from '../../contracts/tool-names.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import type { AgentTurn } from './turn.ts';
 import { errorText } from '../../errors.ts';
@@ -12,6 +13,8 @@ const TURN_OVER = 'The turn ended before anybody answered.';
 export interface PermissionsInput {
   readonly sessionId: string;
   readonly answerer: Answerer;
+  /** What a tool is, by the agent's name of it. */
+  readonly kindOf: (toolName: string) => ToolKind;
   /** The turn that runs now. Late-bound, because the SDK wants the callback before there is a process. */
   readonly currentTurn: () => AgentTurn | undefined;
   readonly log: Logger;
@@ -20,6 +23,8 @@ export interface PermissionsInput {
 /** The SDK's `canUseTool`: hands the request to the answerer, and tells the turn's reader that somebody is waited for. */
 export function permissions(input: PermissionsInput): CanUseTool {
   return async (toolName, toolInput, { signal, toolUseID, requestId }) => {
+    const known = ruled(toolName, input.kindOf(toolName));
+    if (known !== undefined) return toResult(known, toolInput);
     const turn = input.currentTurn();
     if (turn?.running !== true) return deny(NOBODY_ASKED);
     const over = new AbortController();
@@ -52,6 +57,16 @@ export function permissions(input: PermissionsInput): CanUseTool {
       turn.push({ kind: 'answer_given', requestId });
     }
   };
+}
+
+/** What needs no question. */
+function ruled(toolName: string, tool: ToolKind): PermissionDecision | undefined {
+  // To call it is to ask the client.
+  if (tool.kind === 'client') return { behavior: 'allow' };
+  if (tool.kind === 'own' || tool.policy === 'ask') return undefined;
+  return tool.policy === 'allow'
+    ? { behavior: 'allow' }
+    : { behavior: 'deny', message: `${toolName} is not enabled for this agent.` };
 }
 
 function toResult(

@@ -86,6 +86,8 @@ class Puppet {
           this.contextCounts.push(detail);
           return this.onContextCount();
         },
+        mcpServerStatus: () => Promise.resolve([]),
+        applyFlagSettings: () => Promise.resolve(),
         close: () => this.die({ code: 0, signal: null }),
       },
       ...(claim !== undefined && { claim }),

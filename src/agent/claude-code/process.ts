@@ -13,6 +13,7 @@ import type { Host } from '../../contracts/host.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import type { PromptChannel } from './prompt-channel.ts';
 import type { Redact } from './redact.ts';
+import type { ToolFacts } from './tool-use.ts';
 import type { AgentChild } from './spawn.ts';
 import type { TranscriptMirror } from './transcript-mirror.ts';
 import type { AgentTurn } from './turn.ts';
@@ -20,6 +21,7 @@ import { errorText, RoundhouseError } from '../../errors.ts';
 import { unlessAborted, withinDeadline } from '../../time/deadline.ts';
 import { deathText } from './death-text.ts';
 import { abortedStart, startFailure } from './errors.ts';
+import { HiddenTools, type ToolsQuery } from './hidden-tools.ts';
 import { promptLifecycle } from './lifecycle.ts';
 import { importLocalTranscript } from './local-transcript.ts';
 import { toUserMessage } from './prompt-content.ts';
@@ -28,7 +30,8 @@ import { TurnTranscript } from './turn-transcript.ts';
 
 /** The part of the SDK's query that a process uses. */
 export type AgentQuery = AsyncIterable<SDKMessage> &
-  Pick<Query, 'interrupt' | 'setModel' | 'close'> & {
+  Pick<Query, 'interrupt' | 'setModel' | 'close'> &
+  ToolsQuery & {
     // What it says is of no use here.
     getContextUsage(options: { readonly detail: 'summary' }): Promise<unknown>;
   };
@@ -52,6 +55,8 @@ export interface ClaudeCodeProcessParts {
   readonly channel: PromptChannel;
   readonly mirror: TranscriptMirror;
   readonly redact: Redact;
+  /** Default: all tools are the agent's own. */
+  readonly tools?: ToolFacts;
   readonly log: Logger;
 }
 
@@ -93,6 +98,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   readonly exited: Promise<AgentExit>;
   readonly #parts: ClaudeCodeProcessParts;
   readonly #transcript: TurnTranscript;
+  readonly #hiddenTools: HiddenTools;
   readonly #pumped: Promise<void>;
   #state: ProcessState;
   #lastRun: TurnRun | undefined;
@@ -109,6 +115,7 @@ export class ClaudeCodeProcess implements AgentProcess {
     this.#sessionModel = parts.spec.options.model;
     this.#processModel = namedModel(parts.spec.options.model);
     this.#transcript = new TurnTranscript(parts.spec.agentSessionId, parts.mirror);
+    this.#hiddenTools = new HiddenTools(parts.spec.options);
     this.#pumped = this.#pump();
     this.exited = this.#untilGone();
   }
@@ -165,7 +172,7 @@ export class ClaudeCodeProcess implements AgentProcess {
       );
     }
     const message = toUserMessage(prompt);
-    const run = new TurnRun(prompt.promptId, this.#parts.redact);
+    const run = new TurnRun(prompt.promptId, this.#parts.redact, this.#parts.tools);
     if (this.#state.at === 'gone') {
       run.fail('agent_died', this.#state.death, false);
     } else if (this.#state.at === 'ending') {
@@ -280,11 +287,24 @@ export class ClaudeCodeProcess implements AgentProcess {
         await this.#parts.query.setModel(wanted);
         this.#processModel = wanted;
       }
+      await this.#hideTools();
       if (!run.turn.ended) this.#parts.channel.write(message);
     } catch (error) {
       // When the process has died, its end is the turn's end, and says more.
       await withinDeadline(this.exited, DRAIN_LIMIT_MS);
       run.fail('agent_failed', `The agent refused the model: ${errorText(error)}`, this.alive);
+    }
+  }
+
+  /** What could not be hidden is still not run. */
+  async #hideTools(): Promise<void> {
+    try {
+      await this.#hiddenTools.refresh(this.#parts.query);
+    } catch (error) {
+      this.#parts.log.warn('agent_tools_not_hidden', {
+        clientId: this.clientId,
+        error: this.#parts.redact(errorText(error)),
+      });
     }
   }
 

@@ -1,9 +1,11 @@
 import type { CanUseTool, Options } from '@anthropic-ai/claude-agent-sdk';
 
 import type { AgentOptions, AgentSpec } from '../../contracts/agent-driver.ts';
+import type { OpenedTools } from '../../contracts/tool-endpoint.ts';
 import type { AgentChild } from './spawn.ts';
 import type { TranscriptMirror } from './transcript-mirror.ts';
 import { processFolders } from './environment.ts';
+import { disabledMcpTools, mcpServers } from './mcp-options.ts';
 
 /** Tools of Claude Code's default set that make no sense behind an API. They stay out unless a session names them. */
 export const TOOLS_NOT_BY_DEFAULT: readonly string[] = [
@@ -33,6 +35,8 @@ export interface SdkOptionsInput {
   readonly child: AgentChild;
   readonly mirror: TranscriptMirror;
   readonly canUseTool: CanUseTool;
+  /** Where the process reaches its client's tools, when it has any. */
+  readonly clientTools: OpenedTools | undefined;
   readonly abortController: AbortController;
 }
 
@@ -52,6 +56,7 @@ export function sdkOptions(input: SdkOptionsInput): Options {
     sessionStoreFlush: 'eager',
     settingSources: [],
     strictMcpConfig: true,
+    mcpServers: mcpServers(options, input.clientTools),
     // On the command line other users of the machine could read what a server is given.
     mcpServersDelivery: 'initialize',
     includePartialMessages: true,
@@ -65,6 +70,7 @@ export function sdkOptions(input: SdkOptionsInput): Options {
     ...(options.model === undefined ? {} : { model: options.model }),
     ...(options.maxModelRequests === undefined ? {} : { maxTurns: options.maxModelRequests }),
     ...thinking(options.maxThinkingTokens),
+    ...(options.effort === undefined ? {} : { effort: options.effort }),
   };
 }
 
@@ -79,11 +85,13 @@ function systemPrompt(prompt: AgentOptions['systemPrompt']): NonNullable<Options
   };
 }
 
-function tools({ tools: names }: AgentOptions): Pick<Options, 'tools' | 'disallowedTools'> {
-  if (names !== undefined) return { tools: [...names] };
+function tools(options: AgentOptions): Pick<Options, 'tools' | 'disallowedTools'> {
+  const { tools: names } = options;
+  const disabled = disabledMcpTools(options);
+  if (names !== undefined) return { tools: [...names], disallowedTools: disabled };
   return {
     tools: { type: 'preset', preset: 'claude_code' },
-    disallowedTools: [...TOOLS_NOT_BY_DEFAULT],
+    disallowedTools: [...TOOLS_NOT_BY_DEFAULT, ...disabled],
   };
 }
 

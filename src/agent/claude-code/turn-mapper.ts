@@ -12,6 +12,7 @@ import { newEventId } from '../../events/ids.ts';
 import { wallClockIso } from '../../time/clock.ts';
 import { ModelRequest } from './model-request.ts';
 import { toToolResultContent } from './tool-result-content.ts';
+import { toolUse, type ResultShownBy, type ToolFacts } from './tool-use.ts';
 import { isRecord } from './unknown.ts';
 
 /** An output that a message stands for; `accepted` and `ended` are the turn's own. */
@@ -22,7 +23,7 @@ type AssistantBlock = SDKAssistantMessage['message']['content'][number];
 /** A tool call that was recorded and whose result has not been. */
 interface OpenToolCall {
   readonly eventId: string;
-  readonly mcp: boolean;
+  readonly resultBy: ResultShownBy;
   running: boolean;
 }
 
@@ -30,13 +31,21 @@ interface OpenToolCall {
 export const SYNTHETIC_MODEL = '<synthetic>';
 const ACTIVITY: readonly MappedOutput[] = [{ kind: 'activity' }];
 
+/** Where all tools are the agent's own. */
+const OWN_TOOLS: ToolFacts = { kindOf: () => ({ kind: 'own' }), problemOf: () => undefined };
+
 /** Translates the messages of one turn into outputs. Keeps only what later messages of the same turn refer to. */
 export class TurnMapper {
+  readonly #tools: ToolFacts;
   #request: ModelRequest | undefined;
   readonly #toolCalls = new Map<string, OpenToolCall>();
   #modelRequests = 0;
   #stopReason: string | null = null;
   #lastRetry: RetryNotice | undefined;
+
+  constructor(tools: ToolFacts = OWN_TOOLS) {
+    this.#tools = tools;
+  }
 
   /** Model requests of the conversation itself; those of subagents are not shown one by one. */
   get modelRequests(): number {
@@ -170,27 +179,14 @@ export class TurnMapper {
         const common = commonOf('tool_use');
         const input = isRecord(block.input) ? { ...block.input } : { input: block.input };
         const withId = { ...detail, toolUseId: block.id };
-        const mcp = mcpToolName(block.name);
+        const { body, resultBy } = toolUse({ ...common, name: block.name, input }, this.#tools);
         this.#toolCalls.set(block.id, {
           eventId: common.id,
-          mcp: mcp !== undefined,
+          resultBy,
           // A subagent's tools run within the phase of the call that started it.
           running: detail.parentToolUseId !== undefined,
         });
-        return [
-          mcp === undefined
-            ? recorded({ ...common, type: 'agent.tool_use', name: block.name, input }, withId)
-            : recorded(
-                {
-                  ...common,
-                  type: 'agent.mcp_tool_use',
-                  mcp_server_name: mcp.server,
-                  name: mcp.tool,
-                  input,
-                },
-                withId,
-              ),
-        ];
+        return [recorded(body, withId)];
       }
       default:
         // Blocks of tools that run at the model's side; Claude Code asks for none.
@@ -226,18 +222,26 @@ export class TurnMapper {
       ...(message.uuid === undefined ? {} : { transcriptUuid: message.uuid }),
       ...(parent === null ? {} : { parentToolUseId: parent }),
     };
-    const record =
-      call?.mcp === true
-        ? recorded(
-            { ...common, type: 'agent.mcp_tool_result', mcp_tool_use_id: toolUseEventId },
-            detail,
-          )
-        : recorded({ ...common, type: 'agent.tool_result', tool_use_id: toolUseEventId }, detail);
-    if (parent !== null) return [record];
+    const records =
+      call?.resultBy === 'client'
+        ? // The client has sent it.
+          []
+        : [
+            call?.resultBy === 'agent.mcp_tool_result'
+              ? recorded(
+                  { ...common, type: call.resultBy, mcp_tool_use_id: toolUseEventId },
+                  detail,
+                )
+              : recorded(
+                  { ...common, type: 'agent.tool_result', tool_use_id: toolUseEventId },
+                  detail,
+                ),
+          ];
+    if (parent !== null) return records;
     // A tool may end while the message that called it is still being written.
     const started: MappedOutput[] =
       call?.running === false ? [{ kind: 'tool_started', toolUseId: block.tool_use_id }] : [];
-    return [...started, record, { kind: 'tool_finished', toolUseId: block.tool_use_id }];
+    return [...started, ...records, { kind: 'tool_finished', toolUseId: block.tool_use_id }];
   }
 
   #system(message: Extract<SDKMessage, { type: 'system' }>): readonly MappedOutput[] {
@@ -269,11 +273,4 @@ export class TurnMapper {
 
 function recorded(body: SessionEvent, detail: EventDetail): MappedOutput {
   return { kind: 'event', body, detail };
-}
-
-/** Splits `mcp__server__tool`; undefined for the agent's own tools. */
-function mcpToolName(name: string): { server: string; tool: string } | undefined {
-  const [prefix, server, ...tool] = name.split('__');
-  if (prefix !== 'mcp' || server === undefined || tool.length === 0) return undefined;
-  return { server, tool: tool.join('__') };
 }

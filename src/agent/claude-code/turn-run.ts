@@ -2,6 +2,7 @@ import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sd
 
 import type { ErrorCode } from '../../errors.ts';
 import type { Redact } from './redact.ts';
+import type { ToolFacts } from './tool-use.ts';
 import { NO_USAGE } from '../../events/record.ts';
 import { isCredentialRefusal } from './errors.ts';
 import { isAborted, turnEndOf } from './turn-end.ts';
@@ -21,15 +22,16 @@ export type TurnRequest =
 export class TurnRun {
   readonly turn: AgentTurn;
   readonly #redact: Redact;
-  readonly #mapper = new TurnMapper();
+  readonly #mapper: TurnMapper;
   #interrupted = false;
   #refusedStatus: number | undefined;
   /** The agent has given a result, and it is not yet decided what it means. */
   #reported = false;
 
-  constructor(promptId: string, redact: Redact) {
+  constructor(promptId: string, redact: Redact, tools?: ToolFacts) {
     this.turn = new AgentTurn(promptId);
     this.#redact = redact;
+    this.#mapper = new TurnMapper(tools);
   }
 
   /** The agent is done with the prompt. Without a result before it, it has seen this prompt id before and does nothing. */

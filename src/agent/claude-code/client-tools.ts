@@ -1,0 +1,53 @@
+import type { Answerer, ClientToolResult } from '../../contracts/answerer.ts';
+import type { ToolCallHandler } from '../../contracts/tool-endpoint.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import type { AgentTurn } from './turn.ts';
+import { errorText } from '../../errors.ts';
+import { unlessAborted } from '../../time/deadline.ts';
+
+const NOBODY_ASKED = 'No turn is running, so nobody can be asked.';
+const TURN_OVER = 'The turn ended before the client answered.';
+const FAILED = 'The client could not be asked.';
+
+export interface ClientToolsInput {
+  readonly sessionId: string;
+  readonly answerer: Answerer;
+  /** The turn that runs now. Late-bound: the tools are offered before there is a process. */
+  readonly currentTurn: () => AgentTurn | undefined;
+  readonly log: Logger;
+}
+
+/** Hands calls of the client's tools to the answerer, and tells the turn's reader that somebody is waited for. */
+export function clientToolCalls(input: ClientToolsInput): ToolCallHandler {
+  return async ({ name, input: toolInput, toolUseId }, gone) => {
+    const turn = input.currentTurn();
+    if (turn?.running !== true) return refusal(NOBODY_ASKED);
+    const over = new AbortController();
+    const signal = AbortSignal.any([gone, over.signal]);
+    void turn.finished.then(() => over.abort(new Error(TURN_OVER)));
+
+    turn.push({ kind: 'answer_awaited', requestId: toolUseId });
+    try {
+      const call = {
+        sessionId: input.sessionId,
+        // The driver knows no turn ids; whoever wraps the answerer does.
+        turnId: null,
+        toolUseId,
+        toolName: name,
+        input: toolInput,
+      };
+      // An answerer may ignore the signal; the agent must not wait for it then.
+      return await unlessAborted(input.answerer.callTool(call, signal), signal);
+    } catch (error) {
+      if (signal.aborted) return refusal(TURN_OVER);
+      input.log.warn('agent_client_tool_failed', { toolName: name, error: errorText(error) });
+      return refusal(FAILED);
+    } finally {
+      turn.push({ kind: 'answer_given', requestId: toolUseId });
+    }
+  };
+}
+
+function refusal(text: string): ClientToolResult {
+  return { content: [{ type: 'text', text }], isError: true };
+}
