@@ -1,5 +1,6 @@
 import { Agents } from '../../catalog/agents.ts';
 import { Environments } from '../../catalog/environments.ts';
+import { Sessions, type SessionsPool } from '../../catalog/sessions.ts';
 import { MemoryCatalogStore } from '../../store/memory/memory-catalog-store.ts';
 import { FakePool } from './fake-pool.ts';
 import { testApp, type TestApp } from './test-app.ts';
@@ -8,11 +9,23 @@ import { testApp, type TestApp } from './test-app.ts';
 export function fullApp(): TestApp {
   const store = new MemoryCatalogStore();
   const rules = { folderAllowed: () => true, variableAllowed: () => true };
+  const agents = new Agents({ store, ownTools: true });
+  const environments = new Environments({ store, rules });
   return testApp({}, new FakePool(), {
     catalog: {
-      agents: new Agents({ store, ownTools: true }),
-      environments: new Environments({ store, rules }),
+      agents,
+      environments,
+      sessions: new Sessions({ store, agents, environments, ownTools: true, pool: NO_SESSIONS }),
     },
     drain: () => ({ deadlineMs: 1_000 }),
   });
 }
+
+/** Has none, and makes none. */
+const NO_SESSIONS: SessionsPool = {
+  busySessions: () => new Map(),
+  createSession: () => Promise.reject(new Error('No session is made here.')),
+  deleteSession: () => Promise.resolve(false),
+  findClient: () => Promise.reject(new Error('There is no session here.')),
+  getSessionInfo: () => Promise.resolve(undefined),
+};
