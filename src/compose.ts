@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
+import type { AgentRules } from './catalog/agent-plan.ts';
 import { Agents } from './catalog/agents.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import { sessionVariables } from './catalog/session-variables.ts';
@@ -9,7 +10,7 @@ import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
-import type { ToolEndpoint } from './contracts/tool-endpoint.ts';
+import type { ClientTool, ToolEndpoint } from './contracts/tool-endpoint.ts';
 import { createHost } from './host/create-host.ts';
 import type { TailLimits } from './log/tail.ts';
 import { NamedWorkspaces, type WorkspaceRules } from './pool/named-workspaces.ts';
@@ -25,13 +26,15 @@ import { McpToolEndpoint } from './tool-endpoint/mcp-tool-endpoint.ts';
 const BYTES_PER_SLOT = 250 * 1024 * 1024;
 const MAX_DEFAULT_SLOTS = 64;
 
-const NOTHING_ALLOWED = { ownTools: false, variableAllowed: () => false };
+const NOTHING_ALLOWED = {
+  ownTools: false,
+  mcpServerProblem: () => 'there are none here',
+  variableAllowed: () => false,
+};
 
 /** What agents and environments may ask for. Folders have rules of their own, which hold for sessions too. */
-export interface CatalogRules extends Pick<EnvironmentRules, 'variableAllowed'> {
-  /** Whether agents may have Claude Code's own tools. */
-  readonly ownTools: boolean;
-}
+export type CatalogRules = Pick<EnvironmentRules, 'variableAllowed'> &
+  Pick<AgentRules, 'ownTools' | 'mcpServerProblem'>;
 
 /** What a pool is put together from. */
 export interface ComposeOptions {
@@ -87,9 +90,11 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   });
   try {
     const host = await createHost({ dataDir, telemetry });
-    const { ownTools, variableAllowed } = options.catalog ?? NOTHING_ALLOWED;
+    const toolEndpoint = new McpToolEndpoint(telemetry);
+    const { variableAllowed, ...allowed } = options.catalog ?? NOTHING_ALLOWED;
+    const rules = { ...allowed, toolProblem: (tool: ClientTool) => toolEndpoint.problemOf(tool) };
     const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
-    const agents = new Agents({ store: store.catalog, ownTools });
+    const agents = new Agents({ store: store.catalog, rules });
     const environments = new Environments({
       store: store.catalog,
       rules: {
@@ -97,7 +102,6 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
         folderAllowed: (tenant, path) => folders.allows(tenant, path),
       },
     });
-    const toolEndpoint = new McpToolEndpoint(telemetry);
     const pool = new SessionPool({
       options: await withMachineDefaults(options.pool, host),
       driver: options.driver ?? claudeCode(options, host, toolEndpoint),
@@ -125,7 +129,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       store,
       agents,
       environments,
-      sessions: new Sessions({ store: store.catalog, agents, environments, ownTools, pool }),
+      sessions: new Sessions({ store: store.catalog, agents, environments, rules, pool }),
       close: (drainMs) => (closed ??= shutDown(drainMs)),
     };
   } catch (error) {
@@ -135,7 +139,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
 }
 
 function claudeCode(
-  { agent = {}, credentials, telemetry }: ComposeOptions,
+  { agent = {}, credentials, telemetry, catalog }: ComposeOptions,
   host: Host,
   toolEndpoint: ToolEndpoint,
 ): AgentDriver {
@@ -145,6 +149,7 @@ function claudeCode(
     credentials,
     telemetry,
     toolEndpoint,
+    ...(catalog !== undefined && { mcpServerProblem: catalog.mcpServerProblem }),
     ...(executable !== undefined && { executable }),
     ...(path !== undefined && { path }),
     ...(maxRetries !== undefined && { maxRetries }),

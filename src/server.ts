@@ -1,3 +1,4 @@
+import { mcpServerRule, type McpServerAccess } from './catalog/mcp-server-rule.ts';
 import { variableRule } from './catalog/variables.ts';
 import { compose, type Composition } from './compose.ts';
 import type { Config } from './config/schema.ts';
@@ -70,6 +71,7 @@ export async function startServer(
       defaultAgent: defaultAgent(config),
       catalog: {
         ownTools: ownTools(config),
+        mcpServerProblem: mcpServerRule(mcpAccess(config), config.agent.mcpHosts),
         variableAllowed: variableRule(config.environments.variables),
       },
       synchronous: config.store.synchronous,
@@ -174,6 +176,15 @@ function simulatorCredentials({ url }: Simulator): Record<string, string> {
  */
 function ownTools({ agent: { tools }, server }: Config): boolean {
   return tools === 'on' || (tools === 'auto' && server.keys.length <= 1);
+}
+
+/**
+ * Which MCP servers agents may connect to. They do it from this host's network: with several keys, whose owners need not be
+ * the operator, none unless switched on.
+ */
+function mcpAccess({ agent: { mcpServers }, server }: Config): McpServerAccess {
+  if (mcpServers !== 'auto') return mcpServers;
+  return server.keys.length <= 1 ? 'https' : 'off';
 }
 
 /** What the operator sets for every session. */

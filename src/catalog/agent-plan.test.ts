@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AgentDefinition } from '../definitions/agent.ts';
-import { planAgent } from './agent-plan.ts';
+import { planAgent, type AgentRules } from './agent-plan.ts';
 
 const ALLOW = { type: 'always_allow' } as const;
 const ASK = { type: 'always_ask' } as const;
@@ -27,31 +27,41 @@ function toolset(over: Partial<Toolset> = {}): Toolset {
   return { type: 'agent_toolset_20260401', default_config: ON, configs: [], ...over };
 }
 
-const plan = (over: Partial<AgentDefinition>) => planAgent(agent(over), { ownTools: true });
+const RULES: AgentRules = {
+  ownTools: true,
+  mcpServerProblem: () => undefined,
+  toolProblem: () => Promise.resolve(undefined),
+};
+
+const plan = (over: Partial<AgentDefinition>, rules: Partial<AgentRules> = {}) =>
+  planAgent(agent(over), { ...RULES, ...rules });
 
 describe('the plan of an agent', () => {
-  test('without tools has none, whatever the agent has by default', () => {
-    expect(plan({})).toEqual({
+  test('without tools has none, whatever the agent has by default', async () => {
+    expect(await plan({})).toEqual({
       options: { model: 'sonnet', tools: [], allowedTools: [] },
-      session: { askFirst: [], effort: undefined, mcpServers: [], customTools: [] },
+      session: { askFirst: [] },
     });
   });
 
-  test("replaces the agent's own system prompt", () => {
-    expect(plan({ system: 'Be brief.' }).options.systemPrompt).toEqual({
+  test("replaces the agent's own system prompt", async () => {
+    expect((await plan({ system: 'Be brief.' })).options.systemPrompt).toEqual({
       mode: 'replace',
       text: 'Be brief.',
     });
-    expect('systemPrompt' in plan({}).options).toBe(false);
+    expect('systemPrompt' in (await plan({})).options).toBe(false);
   });
 
-  test('names the whole toolset in the words of Claude Code', () => {
+  test('names the whole toolset in the words of Claude Code', async () => {
     const all = ['Bash', 'Read', 'Write', 'Edit', 'Glob', 'Grep', 'WebFetch', 'WebSearch'];
-    expect(plan({ tools: [toolset()] }).options).toMatchObject({ tools: all, allowedTools: all });
+    expect((await plan({ tools: [toolset()] })).options).toMatchObject({
+      tools: all,
+      allowedTools: all,
+    });
   });
 
-  test('asks first where the policy is not to allow, and leaves out what is switched off', () => {
-    const { options, session } = plan({
+  test('asks first where the policy is not to allow, and leaves out what is switched off', async () => {
+    const { options, session } = await plan({
       tools: [
         toolset({
           default_config: OFF,
@@ -68,50 +78,86 @@ describe('the plan of an agent', () => {
     expect(session.askFirst).toEqual(['Bash', 'Write']);
   });
 
-  test('lets one tool differ from the rest', () => {
-    const { options } = plan({
+  test('lets one tool differ from the rest', async () => {
+    const { options } = await plan({
       tools: [toolset({ configs: [{ name: 'bash', type: 'bash', ...OFF }] })],
     });
     expect(options.tools).toHaveLength(7);
     expect(options.tools).not.toContain('Bash');
   });
 
-  test('hands to the session what a driver does not take', () => {
+  test('has the tools of the client, the MCP servers with their policies, and the effort', async () => {
+    const custom = {
+      type: 'custom',
+      name: 'look_up',
+      description: 'Looks up.',
+      input_schema: { type: 'object' },
+    } as const;
     const mcp = {
       type: 'mcp_toolset',
       mcp_server_name: 'b',
       default_config: { enabled: true, permission_policy: ASK },
-      configs: [],
+      configs: [
+        { name: 'read', enabled: true, permission_policy: ALLOW },
+        { name: 'drop', enabled: false, permission_policy: ALLOW },
+        { name: 'judged', enabled: true, permission_policy: AUTO },
+      ],
     } as const;
-    const custom = {
-      type: 'custom',
-      name: 'look_up',
-      description: '',
-      input_schema: { type: 'object' },
-    } as const;
-    const { session } = plan({
+    const { options } = await plan({
       model: { id: 'sonnet', effort: { type: 'max' } },
-      tools: [custom, { ...mcp, configs: [] }],
+      tools: [custom, { ...mcp, configs: [...mcp.configs] }],
       mcp_servers: [{ type: 'url', name: 'b', url: 'https://b.example' }],
     });
-    expect(session).toEqual({
-      askFirst: [],
+    expect(options).toMatchObject({
       effort: 'max',
-      mcpServers: [{ name: 'b', url: 'https://b.example', toolset: mcp }],
-      customTools: [custom],
+      clientTools: [{ name: 'look_up', description: 'Looks up.', inputSchema: { type: 'object' } }],
+      mcpServers: [
+        {
+          name: 'b',
+          url: 'https://b.example',
+          defaultPolicy: 'ask',
+          tools: [
+            { name: 'read', policy: 'allow' },
+            { name: 'drop', policy: 'disabled' },
+            { name: 'judged', policy: 'ask' },
+          ],
+        },
+      ],
     });
   });
 
-  test('is none where own tools are switched off and one is enabled', () => {
+  test('is none with an MCP server that is not allowed', async () => {
+    const mcp_servers = [
+      { type: 'url' as const, name: 'a', url: 'https://a.example' },
+      { type: 'url' as const, name: 'b', url: 'http://10.0.0.1' },
+    ];
+    const mcpServerProblem = (url: string) => (url.startsWith('http:') ? 'no http' : undefined);
+    await expect(plan({ mcp_servers }, { mcpServerProblem })).rejects.toMatchObject({
+      code: 'unsupported_field',
+      message: expect.stringContaining('mcp_servers.1.url (no http)'),
+    });
+  });
+
+  test('is none with a custom tool whose schema is none', async () => {
+    const custom = (name: string) =>
+      ({ type: 'custom', name, description: '', input_schema: { type: 'object' } }) as const;
+    const toolProblem = ({ name }: { name: string }) =>
+      Promise.resolve(name === 'b' ? 'no such type' : undefined);
+    await expect(
+      plan({ tools: [custom('a'), custom('b')] }, { toolProblem }),
+    ).rejects.toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('tools.1.input_schema'),
+    });
+  });
+
+  test('is none where own tools are switched off and one is enabled', async () => {
     const off = { ownTools: false };
-    expect(() => planAgent(agent({ tools: [toolset()] }), off)).toThrow(
-      expect.objectContaining({
-        code: 'unsupported_field',
-        message: expect.stringContaining('tools.0'),
-      }),
-    );
-    expect(
-      planAgent(agent({ tools: [toolset({ default_config: OFF })] }), off).options.tools,
-    ).toEqual([]);
+    await expect(plan({ tools: [toolset()] }, off)).rejects.toMatchObject({
+      code: 'unsupported_field',
+      message: expect.stringContaining('tools.0'),
+    });
+    const none = await plan({ tools: [toolset({ default_config: OFF })] }, off);
+    expect(none.options.tools).toEqual([]);
   });
 });

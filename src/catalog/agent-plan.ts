@@ -1,4 +1,5 @@
-import type { AgentOptions } from '../contracts/agent-driver.ts';
+import type { AgentOptions, McpServer, McpToolPolicy } from '../contracts/agent-driver.ts';
+import type { ClientTool } from '../contracts/tool-endpoint.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
 import { RoundhouseError } from '../errors.ts';
 
@@ -27,37 +28,42 @@ export interface AgentPlan {
   readonly session: {
     /** Claude Code's names of own tools that wait for the client's leave: they are in `tools`, and not in `allowedTools`. */
     readonly askFirst: readonly string[];
-    readonly effort: NonNullable<AgentDefinition['model']['effort']>['type'] | undefined;
-    /** Each server with what of its tools is enabled and how. */
-    readonly mcpServers: readonly {
-      readonly name: string;
-      readonly url: string;
-      readonly toolset: OfType<'mcp_toolset'>;
-    }[];
-    /** Tools that the client runs. */
-    readonly customTools: readonly OfType<'custom'>[];
   };
 }
 
 /** What of an agent decides how it runs. */
 export type RunnableAgent = Pick<AgentDefinition, 'model' | 'system' | 'tools' | 'mcp_servers'>;
 
+/** What agents may have on this host. */
+export interface AgentRules {
+  /** Whether they may have Claude Code's own tools. */
+  readonly ownTools: boolean;
+  /** Why they may not connect to an MCP server at a URL; undefined when they may. */
+  readonly mcpServerProblem: (url: string) => string | undefined;
+  /** Why a tool can't be offered to them; undefined when it can. */
+  readonly toolProblem: (tool: ClientTool) => Promise<string | undefined>;
+}
+
 /**
- * The plan of an agent. Without the agent toolset it has none of Claude Code's own tools. `unsupported_field` when it
- * enables some and the operator has switched them off.
+ * The plan of an agent. Without the agent toolset it has none of Claude Code's own tools. `unsupported_field` for what is not
+ * allowed, or can't be done, on this host; `invalid_request` for the schema of a tool that is none.
  */
-export function planAgent(
+export async function planAgent(
   { model, system, tools, mcp_servers }: RunnableAgent,
-  { ownTools }: { readonly ownTools: boolean },
-): AgentPlan {
+  rules: AgentRules,
+): Promise<AgentPlan> {
   const toolset = tools.find((tool): tool is Toolset => tool.type === 'agent_toolset_20260401');
   const enabled = toolset === undefined ? [] : enabledTools(toolset);
-  if (enabled.length > 0 && !ownTools) {
+  if (enabled.length > 0 && !rules.ownTools) {
     throw new RoundhouseError(
       'unsupported_field',
       `not supported by this server: tools.${tools.findIndex((tool) => tool === toolset)} (the agents' own tools are switched off; the operator can set agent.tools to on). Remove it, or disable its tools`,
     );
   }
+  checkServers(mcp_servers, rules);
+  const clientTools = await checkedCustomTools(tools, rules);
+  const effort = model.effort?.type;
+  const mcpServers = mcp_servers.flatMap((server) => mcpServer(server, tools));
   const names = (allowed: boolean): string[] =>
     enabled.flatMap((tool) => (tool.allowed === allowed ? tool.agentName : []));
   return {
@@ -66,20 +72,67 @@ export function planAgent(
       ...(system !== null && { systemPrompt: { mode: 'replace', text: system } }),
       tools: enabled.map(({ agentName }) => agentName),
       allowedTools: names(true),
+      ...(clientTools.length > 0 && { clientTools }),
+      ...(mcpServers.length > 0 && { mcpServers }),
+      ...(effort !== undefined && { effort }),
     },
     session: {
       askFirst: names(false),
-      effort: model.effort?.type,
-      mcpServers: mcp_servers.flatMap(({ name, url }) =>
-        tools.flatMap((tool) =>
-          tool.type === 'mcp_toolset' && tool.mcp_server_name === name
-            ? { name, url, toolset: tool }
-            : [],
-        ),
-      ),
-      customTools: tools.flatMap((tool) => (tool.type === 'custom' ? tool : [])),
     },
   };
+}
+
+function checkServers(servers: AgentDefinition['mcp_servers'], rules: AgentRules): void {
+  for (const [index, { url }] of servers.entries()) {
+    const problem = rules.mcpServerProblem(url);
+    if (problem === undefined) continue;
+    throw new RoundhouseError(
+      'unsupported_field',
+      `not supported by this server: mcp_servers.${index}.url (${problem}). Remove it`,
+    );
+  }
+}
+
+async function checkedCustomTools(
+  tools: AgentDefinition['tools'],
+  rules: AgentRules,
+): Promise<ClientTool[]> {
+  const clientTools: ClientTool[] = [];
+  for (const [index, tool] of tools.entries()) {
+    if (tool.type !== 'custom') continue;
+    const { name, description, input_schema: schema } = tool;
+    const clientTool = { name, description, inputSchema: { ...schema } };
+    const problem = await rules.toolProblem(clientTool);
+    if (problem !== undefined) {
+      throw new RoundhouseError(
+        'invalid_request',
+        `tools.${index}.input_schema: expected a JSON Schema that can be checked against, got one that can not: ${problem}`,
+      );
+    }
+    clientTools.push(clientTool);
+  }
+  return clientTools;
+}
+
+/** A server with what of its tools is enabled, and how. */
+function mcpServer(
+  { name, url }: AgentDefinition['mcp_servers'][number],
+  tools: AgentDefinition['tools'],
+): McpServer[] {
+  return tools.flatMap((tool) => {
+    if (tool.type !== 'mcp_toolset' || tool.mcp_server_name !== name) return [];
+    const named = tool.configs.map((config) => ({ name: config.name, policy: policyOf(config) }));
+    return [{ name, url, defaultPolicy: policyOf(tool.default_config), tools: named }];
+  });
+}
+
+/** What is neither allowed nor off waits for leave. */
+function policyOf({
+  enabled,
+  permission_policy: { type },
+}: OfType<'mcp_toolset'>['default_config']): McpToolPolicy {
+  if (!enabled) return 'disabled';
+  return type === 'always_allow' ? 'allow' : 'ask';
 }
 
 function enabledTools({

@@ -2,13 +2,12 @@ import type { CatalogStore } from '../contracts/catalog-store.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
 import type { Kept, KeptPage } from '../definitions/kept.ts';
 import { newAgentId } from '../events/ids.ts';
-import { planAgent } from './agent-plan.ts';
+import { planAgent, type AgentRules } from './agent-plan.ts';
 import { Documents, type ListQuery } from './documents.ts';
 
 export interface AgentsParts {
   readonly store: CatalogStore;
-  /** Whether agents may have Claude Code's own tools on this host. */
-  readonly ownTools: boolean;
+  readonly rules: AgentRules;
 }
 
 /**
@@ -17,17 +16,17 @@ export interface AgentsParts {
  */
 export class Agents {
   readonly #store: CatalogStore;
-  readonly #ownTools: boolean;
+  readonly #rules: AgentRules;
   readonly #documents: Documents<'agent'>;
 
-  constructor({ store, ownTools }: AgentsParts) {
+  constructor({ store, rules }: AgentsParts) {
     this.#store = store;
-    this.#ownTools = ownTools;
+    this.#rules = rules;
     this.#documents = new Documents({ store, kind: 'agent', mintId: newAgentId });
   }
 
   async create(tenant: string, definition: AgentDefinition): Promise<Kept<AgentDefinition>> {
-    return this.#documents.create(tenant, this.#runnable(definition));
+    return this.#documents.create(tenant, await this.#runnable(definition));
   }
 
   /** The agent at a version; without one, as it is now. */
@@ -73,8 +72,8 @@ export class Agents {
     return this.#documents.archive(tenant, id);
   }
 
-  #runnable(definition: AgentDefinition): AgentDefinition {
-    planAgent(definition, { ownTools: this.#ownTools });
+  async #runnable(definition: AgentDefinition): Promise<AgentDefinition> {
+    await planAgent(definition, this.#rules);
     return definition;
   }
 }

@@ -8,7 +8,7 @@ import { newResourceId, newSessionId } from '../events/ids.ts';
 import type { PromptContent } from '../events/record.ts';
 import type { SessionPool } from '../pool/session-pool.ts';
 import { wallClockIso } from '../time/clock.ts';
-import { planAgent } from './agent-plan.ts';
+import { planAgent, type AgentRules } from './agent-plan.ts';
 import type { Agents } from './agents.ts';
 import { Documents, type ListQuery } from './documents.ts';
 import type { Environments } from './environments.ts';
@@ -74,8 +74,7 @@ export interface SessionsParts {
   readonly store: CatalogStore;
   readonly agents: Agents;
   readonly environments: Environments;
-  /** Whether agents may have Claude Code's own tools on this host. */
-  readonly ownTools: boolean;
+  readonly rules: AgentRules;
   readonly pool: SessionsPool;
   /** Without it sessions have no files: `unsupported_field`. */
   readonly placeFiles?: PlaceFiles;
@@ -101,11 +100,12 @@ export class Sessions {
    * then there is none.
    */
   async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
-    const { environments, ownTools, pool, placeFiles } = this.#parts;
+    const { environments, rules, pool, placeFiles } = this.#parts;
     const agent = await this.#agentOf(tenant, draft.agent);
     const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
     await environments.check(tenant, environment.body);
     if (draft.resources.length > 0 && placeFiles === undefined) throw noFiles();
+    const { options } = await planAgent(agent, rules);
     const definition: SessionDefinition = {
       agent,
       environmentId: environment.id,
@@ -119,7 +119,7 @@ export class Sessions {
       // The document first: one without a session behind it is shown to nobody, and a session without one would count.
       const row = await pool.createSession({
         tenant,
-        agent: planAgent(agent, { ownTools }).options,
+        agent: options,
         workspace: folderOf(environment.body),
         mayTakeSpare: Object.keys(environment.body.variables).length === 0,
         announce: async (id) => {
@@ -166,20 +166,20 @@ export class Sessions {
     id: string,
     { namesAgent, apply }: SessionChange,
   ): Promise<SessionView> {
-    const { ownTools, pool } = this.#parts;
+    const { rules, pool } = this.#parts;
     const view = await this.view(tenant, id);
     let from = view.kept.body;
-    const kept = await this.#documents.change(tenant, id, (current) => {
+    const kept = await this.#documents.change(tenant, id, async (current) => {
       from = current;
       const to = apply(current);
       checkChange(view, from, to);
-      planAgent(to.agent, { ownTools });
+      await planAgent(to.agent, rules);
       return to;
     });
     const event = updatedEvent(from, kept.body);
     if (event !== undefined || namesAgent) {
       const client = await pool.findClient(tenant, id);
-      const { options } = planAgent(kept.body.agent, { ownTools });
+      const { options } = await planAgent(kept.body.agent, rules);
       await client.update(event, namesAgent ? options : undefined);
     }
     return this.view(tenant, id);

@@ -217,6 +217,25 @@ const agentSchema = z
       .describe(
         "Whether agents have Claude Code's own tools (files, shell); `auto` means only while at most one key is configured, for those tools run as the server's user.",
       ),
+    mcpServers: z
+      .enum(['auto', 'off', 'https', 'any'])
+      .default('auto')
+      .describe(
+        "MCP servers that agents may connect to, from this machine's network: `off` none, `https` those on the public internet (https, by name), `any` all; `auto` means `https` while at most one key is configured, else `off`. Those of agent.mcpHosts always.",
+      ),
+    mcpHosts: z
+      .array(
+        z
+          .string()
+          .regex(
+            /^[A-Za-z0-9._-]+(?::\d{1,5})?$/,
+            'expected the name or IPv4 address of a host, and `:port` where only that one is meant',
+          ),
+      )
+      .default([])
+      .describe(
+        'Hosts whose MCP servers agents may connect to whatever agent.mcpServers says, also over http and on a private network, as a list of `host` or `host:port`.',
+      ),
     systemPrompt: z
       .string()
       .min(1)

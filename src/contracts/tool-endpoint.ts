@@ -2,7 +2,7 @@ import type { ClientToolResult } from './answerer.ts';
 
 /** A tool that lives with the client: the agent calls it, somebody else runs it. */
 export interface ClientTool {
-  /** 1 to 115 letters, digits, `_` or `-`, so that it fits into the model's 128 behind the agent's own prefix. */
+  /** 1 to 128 letters, digits, `_` or `-`; distinct within an agent. */
   readonly name: string;
   readonly description: string;
   /** A JSON Schema of an object. */

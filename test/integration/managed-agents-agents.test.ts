@@ -2,6 +2,7 @@ import { BadRequestError, ConflictError, NotFoundError } from '@anthropic-ai/sdk
 import type {
   AgentCreateParams,
   BetaManagedAgentsAgent,
+  BetaManagedAgentsCustomToolInputSchema,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { catalogServer, failure, type CatalogServer } from '../support/catalog-server.ts';
@@ -199,6 +200,41 @@ describe('an agent', () => {
     await failure(alice.beta.agents.update(agent.id, { tools: FULL.tools ?? [] }), BadRequestError);
     const off = { type: 'agent_toolset_20260401', default_config: { enabled: false } } as const;
     expect((await alice.beta.agents.update(agent.id, { tools: [off, ...others] })).version).toBe(2);
+  });
+
+  it('is refused with an MCP server that the operator does not allow, when it is made and when it is changed', async () => {
+    const mcpServerProblem = (url: string) =>
+      url.startsWith('https:') ? undefined : 'http is not allowed';
+    const { alice } = await catalogServer({ mcpServerProblem });
+    const withServer = (url: string): AgentCreateParams => ({
+      ...MINIMAL,
+      mcp_servers: [{ type: 'url', name: 'm', url }],
+      tools: [{ type: 'mcp_toolset', mcp_server_name: 'm' }],
+    });
+    const wrong = withServer('http://10.0.0.1/mcp');
+    const refusal = {
+      errorCode: 'unsupported_field',
+      message: expect.stringContaining('mcp_servers.0.url (http is not allowed)'),
+    };
+    expect(await failure(alice.beta.agents.create(wrong), BadRequestError)).toMatchObject(refusal);
+    const agent = await alice.beta.agents.create(withServer('https://mcp.example.com/mcp'));
+    const { mcp_servers } = wrong;
+    const changed = alice.beta.agents.update(agent.id, { mcp_servers: mcp_servers ?? [] });
+    expect(await failure(changed, BadRequestError)).toMatchObject(refusal);
+  });
+
+  it('is refused with a custom tool whose schema is none, by name', async () => {
+    const tool = (input_schema: BetaManagedAgentsCustomToolInputSchema) =>
+      ({ type: 'custom', name: 'x', description: '', input_schema }) as const;
+    const broken = tool({ type: 'object', properties: { a: { type: 'text' } } });
+    const error = await failure(
+      server.alice.beta.agents.create({ ...MINIMAL, tools: [broken] }),
+      BadRequestError,
+    );
+    expect(error).toMatchObject({
+      errorCode: 'invalid_request',
+      message: expect.stringContaining('tools.0.input_schema'),
+    });
   });
 
   it('names its header for a workspace as ignored, and takes any beta or none', async () => {

@@ -3,21 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type Anthropic from '@anthropic-ai/sdk';
 import { onTestFinished } from 'vitest';
+import type { AgentRules } from '../../src/catalog/agent-plan.ts';
 import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
 import { sessionVariables } from '../../src/catalog/session-variables.ts';
 import { Sessions, type PlaceFiles } from '../../src/catalog/sessions.ts';
+import type { ClientTool } from '../../src/contracts/tool-endpoint.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { FakePool } from '../../src/http/testing/fake-pool.ts';
 import { testApp } from '../../src/http/testing/test-app.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
+import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
+import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
 import { officialClient } from './official-client.ts';
 import { makePool, type PoolFixture, type PoolFixtureOptions } from './pool-fixture.ts';
 
-/** What the operator of a {@link CatalogServer} allows. */
-export interface CatalogServerOptions extends Partial<EnvironmentRules> {
-  /** Default true. */
-  readonly ownTools?: boolean;
+/** What the operator of a {@link CatalogServer} allows. Default: all that is asked for, but no folder. */
+export interface CatalogServerOptions
+  extends Partial<EnvironmentRules>, Partial<Pick<AgentRules, 'ownTools' | 'mcpServerProblem'>> {
   /** What the sessions' pool is made of. */
   readonly pool?: Omit<PoolFixtureOptions, 'store' | 'variablesOf'>;
   readonly placeFiles?: PlaceFiles;
@@ -48,8 +51,13 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     variableAllowed: options.variableAllowed ?? (() => true),
   };
   const http = { keys, models: ['claude-opus-5-5', 'sonnet'], maxBodyBytes: 1_000_000 };
-  const ownTools = options.ownTools ?? true;
-  const agents = new Agents({ store: store.catalog, ownTools });
+  const toolEndpoint = new McpToolEndpoint(NO_TELEMETRY);
+  const agentRules = {
+    ownTools: options.ownTools ?? true,
+    mcpServerProblem: options.mcpServerProblem ?? (() => undefined),
+    toolProblem: (tool: ClientTool) => toolEndpoint.problemOf(tool),
+  };
+  const agents = new Agents({ store: store.catalog, rules: agentRules });
   const environments = new Environments({ store: store.catalog, rules });
   const variablesOf = sessionVariables(store.catalog, environments);
   const fixture = makePool({ ...options.pool, store, variablesOf });
@@ -58,7 +66,7 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     store: store.catalog,
     agents,
     environments,
-    ownTools,
+    rules: agentRules,
     pool,
     ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
   });

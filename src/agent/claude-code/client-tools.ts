@@ -11,6 +11,8 @@ const FAILED = 'The client could not be asked.';
 
 export interface ClientToolsInput {
   readonly sessionId: string;
+  /** The client's name of a tool, by what it is called at the endpoint. */
+  readonly nameOf: (alias: string) => string;
   readonly answerer: Answerer;
   /** The turn that runs now. Late-bound: the tools are offered before there is a process. */
   readonly currentTurn: () => AgentTurn | undefined;
@@ -19,7 +21,7 @@ export interface ClientToolsInput {
 
 /** Hands calls of the client's tools to the answerer, and tells the turn's reader that somebody is waited for. */
 export function clientToolCalls(input: ClientToolsInput): ToolCallHandler {
-  return async ({ name, input: toolInput, toolUseId }, gone) => {
+  return async ({ name: alias, input: toolInput, toolUseId }, gone) => {
     const turn = input.currentTurn();
     if (turn?.running !== true) return refusal(NOBODY_ASKED);
     const over = new AbortController();
@@ -33,14 +35,14 @@ export function clientToolCalls(input: ClientToolsInput): ToolCallHandler {
         // The driver knows no turn ids; whoever wraps the answerer does.
         turnId: null,
         toolUseId,
-        toolName: name,
+        toolName: input.nameOf(alias),
         input: toolInput,
       };
       // An answerer may ignore the signal; the agent must not wait for it then.
       return await unlessAborted(input.answerer.callTool(call, signal), signal);
     } catch (error) {
       if (signal.aborted) return refusal(TURN_OVER);
-      input.log.warn('agent_client_tool_failed', { toolName: name, error: errorText(error) });
+      input.log.warn('agent_client_tool_failed', { toolName: alias, error: errorText(error) });
       return refusal(FAILED);
     } finally {
       turn.push({ kind: 'answer_given', requestId: toolUseId });

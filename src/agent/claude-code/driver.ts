@@ -15,7 +15,7 @@ import type { OpenedTools, ToolEndpoint } from '../../contracts/tool-endpoint.ts
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { AgentHost } from './process.ts';
 import type { AgentTurn } from './turn.ts';
-import { toolKinds } from '../../contracts/tool-names.ts';
+import { clientToolsByAlias, toolKinds } from '../../contracts/tool-names.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { unlessAborted } from '../../time/deadline.ts';
 import { clientToolCalls } from './client-tools.ts';
@@ -174,7 +174,7 @@ class ClaudeCodeDriver implements AgentDriver {
         channel,
         mirror,
         redact,
-        tools: { kindOf, problemOf: (name, input) => clientTools?.problemOf(name, input) },
+        tools: { kindOf, problemOf: (alias, input) => clientTools?.problemOf(alias, input) },
         log: telemetry.log,
       });
       void live.exited.then(() => clientTools?.close());
@@ -202,8 +202,8 @@ class ClaudeCodeDriver implements AgentDriver {
     { options, sessionId, answerer }: AgentSpec,
     currentTurn: () => AgentTurn | undefined,
   ): Promise<OpenedTools | undefined> {
-    const { clientTools = [] } = options;
-    if (clientTools.length === 0) return undefined;
+    const byAlias = clientToolsByAlias(options);
+    if (byAlias.size === 0) return undefined;
     const { toolEndpoint, telemetry } = this.#options;
     if (toolEndpoint === undefined) {
       throw new RoundhouseError(
@@ -211,8 +211,12 @@ class ClaudeCodeDriver implements AgentDriver {
         'The agent has tools of its client, and this driver was given no endpoint for them.',
       );
     }
-    const calls = { sessionId, answerer, currentTurn, log: telemetry.log };
-    return toolEndpoint.open(clientTools, clientToolCalls(calls));
+    const nameOf = (alias: string): string => byAlias.get(alias)?.name ?? alias;
+    const tools = [...byAlias].map(([alias, tool]) => ({ ...tool, name: alias }));
+    return toolEndpoint.open(
+      tools,
+      clientToolCalls({ sessionId, nameOf, answerer, currentTurn, log: telemetry.log }),
+    );
   }
 
   /** Ends what a failed start has begun, and waits until it is gone. */

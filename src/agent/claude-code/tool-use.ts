@@ -17,7 +17,7 @@ export interface ToolFacts {
   /** What a tool is, by the agent's name of it. */
   readonly kindOf: (agentName: string) => ToolKind;
   /** What is wrong with the input of a call of the client's tool; undefined when the client may see it. */
-  readonly problemOf: (name: string, input: unknown) => string | undefined;
+  readonly problemOf: (alias: string, input: unknown) => string | undefined;
 }
 
 /** What shows the result of a call: `client` is the client itself. */
@@ -53,7 +53,7 @@ export function toolUse(
       resultBy: 'agent.mcp_tool_result',
     };
   }
-  if (problemOf(name, call.input) === undefined)
+  if (problemOf(tool.alias, call.input) === undefined)
     return { body: { ...call, type: 'agent.custom_tool_use', name }, resultBy: 'client' };
   return {
     body: { ...call, type: 'agent.tool_use', name, evaluated_permission: 'deny' },

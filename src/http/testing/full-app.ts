@@ -1,3 +1,4 @@
+import type { AgentRules } from '../../catalog/agent-plan.ts';
 import { Agents } from '../../catalog/agents.ts';
 import { Environments } from '../../catalog/environments.ts';
 import { Sessions, type SessionsPool } from '../../catalog/sessions.ts';
@@ -9,17 +10,30 @@ import { testApp, type TestApp } from './test-app.ts';
 export function fullApp(): TestApp {
   const store = new MemoryCatalogStore();
   const rules = { folderAllowed: () => true, variableAllowed: () => true };
-  const agents = new Agents({ store, ownTools: true });
+  const agents = new Agents({ store, rules: AGENT_RULES });
   const environments = new Environments({ store, rules });
   return testApp({}, new FakePool(), {
     catalog: {
       agents,
       environments,
-      sessions: new Sessions({ store, agents, environments, ownTools: true, pool: NO_SESSIONS }),
+      sessions: new Sessions({
+        store,
+        agents,
+        environments,
+        rules: AGENT_RULES,
+        pool: NO_SESSIONS,
+      }),
     },
     drain: () => ({ deadlineMs: 1_000 }),
   });
 }
+
+/** Everything is allowed. */
+const AGENT_RULES: AgentRules = {
+  ownTools: true,
+  mcpServerProblem: () => undefined,
+  toolProblem: () => Promise.resolve(undefined),
+};
 
 /** Has none, and makes none. */
 const NO_SESSIONS: SessionsPool = {
