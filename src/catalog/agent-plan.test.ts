@@ -36,6 +36,18 @@ const RULES: AgentRules = {
 const plan = (over: Partial<AgentDefinition>, rules: Partial<AgentRules> = {}) =>
   planAgent(agent(over), { ...RULES, ...rules });
 
+function custom(name: string): Extract<AgentDefinition['tools'][number], { type: 'custom' }> {
+  return { type: 'custom', name, description: '', input_schema: { type: 'object' } };
+}
+
+function onlyHttps(url: string): string | undefined {
+  return url.startsWith('http:') ? 'no http' : undefined;
+}
+
+function noB({ name }: { readonly name: string }): Promise<string | undefined> {
+  return Promise.resolve(name === 'b' ? 'no such type' : undefined);
+}
+
 describe('the plan of an agent', () => {
   test('without tools has none, whatever the agent has by default', async () => {
     expect(await plan({})).toEqual({
@@ -87,12 +99,7 @@ describe('the plan of an agent', () => {
   });
 
   test('has the tools of the client, the MCP servers with their policies, and the effort', async () => {
-    const custom = {
-      type: 'custom',
-      name: 'look_up',
-      description: 'Looks up.',
-      input_schema: { type: 'object' },
-    } as const;
+    const lookUp = { ...custom('look_up'), description: 'Looks up.' };
     const mcp = {
       type: 'mcp_toolset',
       mcp_server_name: 'b',
@@ -105,7 +112,7 @@ describe('the plan of an agent', () => {
     } as const;
     const { options } = await plan({
       model: { id: 'sonnet', effort: { type: 'max' } },
-      tools: [custom, { ...mcp, configs: [...mcp.configs] }],
+      tools: [lookUp, { ...mcp, configs: [...mcp.configs] }],
       mcp_servers: [{ type: 'url', name: 'b', url: 'https://b.example' }],
     });
     expect(options).toMatchObject({
@@ -131,20 +138,15 @@ describe('the plan of an agent', () => {
       { type: 'url' as const, name: 'a', url: 'https://a.example' },
       { type: 'url' as const, name: 'b', url: 'http://10.0.0.1' },
     ];
-    const mcpServerProblem = (url: string) => (url.startsWith('http:') ? 'no http' : undefined);
-    await expect(plan({ mcp_servers }, { mcpServerProblem })).rejects.toMatchObject({
+    await expect(plan({ mcp_servers }, { mcpServerProblem: onlyHttps })).rejects.toMatchObject({
       code: 'unsupported_field',
       message: expect.stringContaining('mcp_servers.1.url (no http)'),
     });
   });
 
   test('is none with a custom tool whose schema is none', async () => {
-    const custom = (name: string) =>
-      ({ type: 'custom', name, description: '', input_schema: { type: 'object' } }) as const;
-    const toolProblem = ({ name }: { name: string }) =>
-      Promise.resolve(name === 'b' ? 'no such type' : undefined);
     await expect(
-      plan({ tools: [custom('a'), custom('b')] }, { toolProblem }),
+      plan({ tools: [custom('a'), custom('b')] }, { toolProblem: noB }),
     ).rejects.toMatchObject({
       code: 'invalid_request',
       message: expect.stringContaining('tools.1.input_schema'),

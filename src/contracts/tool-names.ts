@@ -43,12 +43,15 @@ export function clientToolsByAlias({
   clientTools = [],
 }: AgentOptions): ReadonlyMap<string, ClientTool> {
   const names = clientTools.map(({ name }) => name);
-  const isLong = ({ name }: ClientTool): boolean => name.length > MAX_TOOL_ALIAS;
   return new Map([
     ...clientTools.filter((tool) => !isLong(tool)).map((tool) => [tool.name, tool] as const),
     // Room for a number behind it.
     ...byAlias(clientTools.filter(isLong), (name) => name.slice(0, MAX_TOOL_ALIAS - 4), names),
   ]);
+}
+
+function isLong({ name }: ClientTool): boolean {
+  return name.length > MAX_TOOL_ALIAS;
 }
 
 function byAlias<T extends { readonly name: string }>(

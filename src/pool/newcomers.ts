@@ -1,5 +1,4 @@
-import type { Spare } from './spares.ts';
-import type { AgentOptions } from '../contracts/agent-driver.ts';
+import type { Spare, SpareWish } from './spares.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import { errorText, type RoundhouseError } from '../errors.ts';
@@ -11,7 +10,7 @@ export interface NewcomersParts {
   /** Removes a session from the store. */
   readonly removeData: (row: SessionRow) => Promise<void>;
   /** Keeps a process for the next session of its options, or ends it with its workspace. */
-  readonly reuse: (options: AgentOptions, spare: Spare) => Promise<void>;
+  readonly reuse: (wish: SpareWish, spare: Spare) => Promise<void>;
   readonly telemetry: Telemetry;
 }
 
@@ -83,7 +82,7 @@ export class Newcomers {
         const { agentSessionId, workspace } = row;
         const { generation } = connection;
         const ids = { sessionId: id, agentSessionId, workspace };
-        await reuse(row.options, { ...ids, connection, generation, readyAtMs: attachment.sinceMs });
+        await reuse(row, { ...ids, connection, generation, readyAtMs: attachment.sinceMs });
       }
       telemetry.log.debug?.('session_withdrawn', { sessionId: name, id });
     } catch (error) {

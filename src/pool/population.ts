@@ -67,7 +67,7 @@ export class Population {
       quota,
       mend: (sessionId) => broken.mend(sessionId),
       places: this.#places,
-      takeSpare: (agent, workspace) => processes.takeSpare(agent, workspace),
+      takeSpare: (wish, workspace) => processes.takeSpare(wish, workspace),
       discardSpare: (spare) => processes.discardSpare(spare),
       makeClient: (row, lastNumber, spare) => this.#makeClient(row, lastNumber, spare),
       arrived: (client, answered) => this.#onArrival(client, answered),
@@ -79,7 +79,7 @@ export class Population {
     this.#newcomers = new Newcomers({
       ...parts,
       removeData: (row) => deletion.removeData(row),
-      reuse: (agent, spare) => processes.reuse(agent, spare),
+      reuse: (wish, spare) => processes.reuse(wish, spare),
     });
     this.#stopHousekeeping = startHousekeeping({
       clients: () => residents.clients(),

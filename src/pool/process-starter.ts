@@ -1,7 +1,7 @@
 import type { DeathWatch } from './death-watch.ts';
 import type { NamedWorkspaces } from './named-workspaces.ts';
 import type { Slot, Slots } from './slots.ts';
-import type { Spare, SpareFolder } from './spares.ts';
+import type { Spare, SpareFolder, SpareWish } from './spares.ts';
 import { StartBreaker } from './start-breaker.ts';
 import type {
   AgentDriver,
@@ -43,7 +43,7 @@ export interface ProcessStarterParts {
   /** Starts at once: starting costs CPU, so never more than there are cores. */
   readonly starts: Slots;
   /** Whether a process of these options, which nobody needs any more, is of use to the next one who comes. */
-  readonly isWelcome: (options: AgentOptions) => boolean;
+  readonly isWelcome: (wish: SpareWish) => boolean;
   /** Told of processes that die by themselves; it slows starts down when they are too many. */
   readonly deaths: DeathWatch;
   readonly attempts: number;
@@ -265,7 +265,8 @@ export class ProcessStarter implements Connector {
     const useless = new AbortController();
     const look = (): void => {
       // In a folder that its caller has named it is of use to nobody else.
-      if (!row.ownsWorkspace || !this.#parts.isWelcome(options)) useless.abort(unneeded.reason);
+      if (!row.ownsWorkspace || !this.#parts.isWelcome({ options, tenant: row.tenant }))
+        useless.abort(unneeded.reason);
     };
     if (unneeded.aborted) look();
     else unneeded.addEventListener('abort', look, { once: true });

@@ -3,9 +3,8 @@ import { estimateEviction } from './eviction-cost.ts';
 import { chooseVictim } from './eviction.ts';
 import { ProcessStarter, type ProcessStarterParts } from './process-starter.ts';
 import { Slots } from './slots.ts';
-import { Spares, type Spare, type SpareSettings } from './spares.ts';
+import { Spares, type Spare, type SpareSettings, type SpareWish } from './spares.ts';
 import type { Tenants } from './tenants.ts';
-import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { RoundhouseError } from '../errors.ts';
 import type { Connector } from '../session/connector.ts';
 import type { SessionClient } from '../session/session-client.ts';
@@ -82,7 +81,7 @@ export class Processes {
       deaths: this.deaths,
       attempts: options.startAttempts,
       // Whoever waits for its slot now needs that more.
-      isWelcome: (agent) => this.slots.waiting === 0 && this.spares.wants(agent),
+      isWelcome: (wish) => this.slots.waiting === 0 && this.spares.wants(wish),
     });
     this.#starter = starter;
     this.connector = starter;
@@ -124,13 +123,13 @@ export class Processes {
     return memory;
   }
 
-  takeSpare(agent: AgentOptions, workspace?: string): Promise<Spare | undefined> {
-    return this.spares.take(agent, workspace);
+  takeSpare(wish: SpareWish, workspace?: string): Promise<Spare | undefined> {
+    return this.spares.take(wish, workspace);
   }
 
   /** Keeps the process of a session that came to nothing for the next one of its options, or ends it with its workspace. */
-  async reuse(options: AgentOptions, spare: Spare): Promise<void> {
-    if (!this.spares.offer(options, spare)) await this.discardSpare(spare);
+  async reuse(wish: SpareWish, spare: Spare): Promise<void> {
+    if (!this.spares.offer(wish, spare)) await this.discardSpare(spare);
   }
 
   async discardSpare({ connection, workspace }: Spare): Promise<void> {

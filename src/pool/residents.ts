@@ -3,7 +3,7 @@ import { NameMap } from './name-map.ts';
 import type { Places } from './places.ts';
 import type { SessionQuota } from './session-quota.ts';
 import type { Slot } from './slots.ts';
-import type { Spare } from './spares.ts';
+import type { Spare, SpareWish } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
@@ -48,7 +48,7 @@ export interface ResidentsParts {
   /** This host's name, as the owner of its sessions. */
   readonly owner: string;
   /** A process, with ids, that is ready for a new session of these options, in this folder or in its own. */
-  readonly takeSpare: (options: AgentOptions, workspace?: string) => Promise<Spare | undefined>;
+  readonly takeSpare: (wish: SpareWish, workspace?: string) => Promise<Spare | undefined>;
   readonly discardSpare: (spare: Spare) => Promise<void>;
   /** Puts in order what an earlier host left of a session; rejects when that is not possible. */
   readonly mend: (sessionId: string) => Promise<void>;
@@ -364,11 +364,11 @@ export class Residents {
     nameFor: NameFor,
     mayTakeSpare = true,
   ): Promise<Arriving> {
-    const { options, history, workspace: named } = request;
+    const { history, workspace: named } = request;
     // A history has to be in the transcript before the process starts.
     const spare =
       mayTakeSpare && history.length === 0
-        ? await this.#parts.takeSpare(options, named)
+        ? await this.#parts.takeSpare(request, named)
         : undefined;
     const workspace = named ?? spare?.workspace;
     if (spare === undefined || workspace === undefined)

@@ -81,6 +81,24 @@ describe('spares', () => {
     expect(client.status).toBe('idle');
   });
 
+  test('a spare that has reached a server of its tenant goes to nobody else', async () => {
+    fixture = makePool({ pool: { spares: SPARES } });
+    const server = {
+      name: 'x',
+      url: 'https://x.example',
+      defaultPolicy: 'ask',
+      tools: [],
+    } as const;
+    const agent = { mcpServers: [server] };
+    await fixture.pool.getSessionClient('one', { tenant: 'alice', agent });
+    await settle(2_000);
+    const [, spare] = fixture.driver.processes;
+    const theirs = await fixture.pool.getSessionClient('one', { tenant: 'bob', agent });
+    expect(theirs.id).not.toBe(spare?.spec.sessionId);
+    const hers = await fixture.pool.getSessionClient('two', { tenant: 'alice', agent });
+    expect(hers.id).toBe(spare?.spec.sessionId);
+  });
+
   test('a spare gives its slot to whoever needs one, before any session loses its process', async () => {
     fixture = makePool({ pool: { spares: SPARES, maxProcesses: 2 } });
     await ask(fixture, 'one', 'hello');

@@ -23,6 +23,12 @@ export interface SpareSettings {
   readonly maxAgeMs: number;
 }
 
+/** What a process would be taken for. */
+export interface SpareWish {
+  readonly options: AgentOptions;
+  readonly tenant: string;
+}
+
 /** Whose folder the session works in: one that was made for it, or one that its caller names. */
 export type SpareFolder = 'own' | 'named';
 
@@ -100,13 +106,14 @@ export class Spares {
   }
 
   /**
-   * A spare for a new session of these options, if one is ready. Either way the arrival is noted. With `workspace` it works
+   * A spare for a new session of these options, if one is ready that the tenant may have. Either way the arrival is noted. With `workspace` it works
    * there; without, in the folder that was made for it.
    */
-  async take(options: AgentOptions, workspace?: string): Promise<Spare | undefined> {
+  async take(wish: SpareWish, workspace?: string): Promise<Spare | undefined> {
     const folder = workspace === undefined ? 'own' : 'named';
     if (this.#closed || this.#parts.settings.max === 0) return this.#miss(folder, 'off');
-    const key = keyOf(options, folder);
+    const { options } = wish;
+    const key = keyOf(wish, folder);
     const known = this.#kinds.get(key);
     const kind = known ?? newKind(options, folder);
     // The last one asked for stands last, so the first is the one to forget.
@@ -131,15 +138,15 @@ export class Spares {
   }
 
   /** Whether one more of these options, with a folder of its own, would be kept: they are asked for, and there is room in the stock. */
-  wants(options: AgentOptions): boolean {
+  wants(wish: SpareWish): boolean {
     if (this.#closed || this.ready + this.starting >= this.#parts.settings.max) return false;
-    return this.#kinds.has(keyOf(options, 'own'));
+    return this.#kinds.has(keyOf(wish, 'own'));
   }
 
   /** Takes on one, with a folder of its own, that was not started here. False when it is not wanted, and stays the caller's. */
-  offer(options: AgentOptions, spare: Spare): boolean {
-    const kind = this.#kinds.get(keyOf(options, 'own'));
-    if (kind === undefined || !this.wants(options) || !spare.connection.process.alive) return false;
+  offer(wish: SpareWish, spare: Spare): boolean {
+    const kind = this.#kinds.get(keyOf(wish, 'own'));
+    if (kind === undefined || !this.wants(wish) || !spare.connection.process.alive) return false;
     this.#keep(kind, spare);
     return true;
   }
@@ -356,8 +363,8 @@ export class Spares {
   }
 }
 
-function keyOf(options: AgentOptions, folder: SpareFolder): string {
-  return `${folder}:${fingerprint(options)}`;
+function keyOf({ options, tenant }: SpareWish, folder: SpareFolder): string {
+  return `${folder}:${fingerprint(options, tenant)}`;
 }
 
 function folderOf({ workspace }: Spare): SpareFolder {

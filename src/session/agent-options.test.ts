@@ -16,6 +16,17 @@ test('the fingerprint leaves out the model, which changes live, and the order of
   expect(fingerprint({})).not.toBe(fingerprint({ tools: [] }));
 });
 
+test('what reaches a server or a client is shared with nobody but its tenant', () => {
+  const server = { name: 'x', url: 'https://x.example', defaultPolicy: 'ask', tools: [] } as const;
+  const tool = { name: 'x', description: '', inputSchema: { type: 'object' } };
+  for (const options of [{ mcpServers: [server] }, { clientTools: [tool] }]) {
+    expect(fingerprint(options, 'a')).toBe(fingerprint(options, 'a'));
+    expect(fingerprint(options, 'a')).not.toBe(fingerprint(options, 'b'));
+  }
+  const plain = { tools: ['A'], mcpServers: [], clientTools: [] };
+  expect(fingerprint(plain, 'a')).toBe(fingerprint(plain, 'b'));
+});
+
 test('equal options, the model included, leave the very same object', () => {
   const base = { model: 'x', tools: ['A'], systemPrompt: { mode: 'append', text: 'b' } } as const;
   expect(mergeOptions(base, {})).toBe(base);

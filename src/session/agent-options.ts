@@ -13,11 +13,16 @@ export function mergeOptions(base: AgentOptions, later: AgentOptions = {}): Agen
 }
 
 /**
- * Canonical hash of everything that is fixed at a process's start. The model is not: it changes live.
+ * Canonical hash of everything that is fixed at a process's start. The model is not: it changes live. With `tenant` it is
+ * that of processes which sessions may take from each other: what reaches a server or a client of a tenant is of use to
+ * nobody else.
  */
-export function fingerprint(options: AgentOptions): string {
+export function fingerprint(options: AgentOptions, tenant?: string): string {
   const { model: _live, ...fixed } = options;
-  return createHash('sha256').update(canonicalJson(fixed)).digest('hex').slice(0, 16);
+  const { clientTools = [], mcpServers = [] } = options;
+  const isTenants = tenant !== undefined && clientTools.length + mcpServers.length > 0;
+  const all = { ...fixed, ...(isTenants && { tenant }) };
+  return createHash('sha256').update(canonicalJson(all)).digest('hex').slice(0, 16);
 }
 
 function isEqual(a: unknown, b: unknown): boolean {

@@ -12,6 +12,8 @@ import type {
   AgentOutput,
   AgentProcess,
   AgentSpec,
+  McpServer,
+  McpToolPolicy,
 } from '../../src/contracts/agent-driver.ts';
 import type {
   Answerer,
@@ -290,14 +292,16 @@ describe("a client's tool", () => {
   });
 });
 
+function rule(name: string, policy: McpToolPolicy): McpServer['tools'][number] {
+  return { name, policy };
+}
+
 describe('an MCP server by URL', () => {
   let server: McpTestServer;
   beforeAll(async () => {
     server = await startMcpServer(['look', 'ask', 'hide', 'more.tools']);
     closers.push(() => server.close());
   });
-
-  const policy = (name: string, its: 'allow' | 'ask' | 'disabled') => ({ name, policy: its });
 
   test('has what is enabled, runs what is allowed, and asks for the rest', async () => {
     const client = new TestClient();
@@ -306,7 +310,7 @@ describe('an MCP server by URL', () => {
         name: 'Look & Feel',
         url: server.url,
         defaultPolicy: 'ask' as const,
-        tools: [policy('look', 'allow'), policy('hide', 'disabled')],
+        tools: [rule('look', 'allow'), rule('hide', 'disabled')],
       },
     ];
     const outputs = await withAgent({ mcpServers }, client, (agent) =>
@@ -322,17 +326,17 @@ describe('an MCP server by URL', () => {
     ]);
     expect(server.calls).toEqual(['look']);
     expect(client.asked.map(({ toolName }) => toolName)).toEqual(['mcp__Look_Feel__ask']);
-    const server_ = { mcp_server_name: 'Look & Feel' };
+    const its = { mcp_itsname: 'Look & Feel' };
     const uses = callsOf(outputs).filter(({ type }) => type === 'agent.mcp_tool_use');
     expect(uses).toMatchObject([
       {
-        ...server_,
+        ...its,
         name: 'look',
         evaluated_permission: 'allow',
         evaluation: { type: 'always_allow' },
       },
-      { ...server_, name: 'ask', evaluated_permission: 'ask', evaluation: { type: 'always_ask' } },
-      { ...server_, name: 'hide', evaluated_permission: 'deny' },
+      { ...its, name: 'ask', evaluated_permission: 'ask', evaluation: { type: 'always_ask' } },
+      { ...its, name: 'hide', evaluated_permission: 'deny' },
     ]);
     const results = callsOf(outputs).filter(({ type }) => type === 'agent.mcp_tool_result');
     expect(results.map((result) => result['is_error'])).toEqual([false, true, true]);
@@ -346,7 +350,7 @@ describe('an MCP server by URL', () => {
         name: 'workspace',
         url: server.url,
         defaultPolicy: 'disabled' as const,
-        tools: [policy('more.tools', 'allow')],
+        tools: [rule('more.tools', 'allow')],
       },
       { name: 'off', url: server.url, defaultPolicy: 'disabled' as const, tools: [] },
     ];
@@ -356,7 +360,7 @@ describe('an MCP server by URL', () => {
     );
     expect(shownTools()).toEqual(['mcp__workspace-2__more_tools']);
     expect(server.calls.slice(before)).toEqual(['more.tools']);
-    expect(callsOf(outputs)[0]).toMatchObject({ mcp_server_name: 'workspace', name: 'more.tools' });
+    expect(callsOf(outputs)[0]).toMatchObject({ mcp_itsname: 'workspace', name: 'more.tools' });
   });
 
   test('that is not allowed by now stops the start, by name', async () => {

@@ -2,7 +2,6 @@ import { BadRequestError, ConflictError, NotFoundError } from '@anthropic-ai/sdk
 import type {
   AgentCreateParams,
   BetaManagedAgentsAgent,
-  BetaManagedAgentsCustomToolInputSchema,
 } from '@anthropic-ai/sdk/resources/beta/agents/agents';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { catalogServer, failure, type CatalogServer } from '../support/catalog-server.ts';
@@ -14,6 +13,18 @@ beforeEach(async () => {
 });
 
 const MINIMAL: AgentCreateParams = { model: 'claude-opus-5-5', name: 'My First Agent' };
+
+function onlyHttps(url: string): string | undefined {
+  return url.startsWith('https:') ? undefined : 'http is not allowed';
+}
+
+function withServer(url: string): AgentCreateParams {
+  return {
+    ...MINIMAL,
+    mcp_servers: [{ type: 'url', name: 'm', url }],
+    tools: [{ type: 'mcp_toolset', mcp_server_name: 'm' }],
+  };
+}
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const ALLOW = { type: 'always_allow' } as const;
@@ -203,14 +214,7 @@ describe('an agent', () => {
   });
 
   it('is refused with an MCP server that the operator does not allow, when it is made and when it is changed', async () => {
-    const mcpServerProblem = (url: string) =>
-      url.startsWith('https:') ? undefined : 'http is not allowed';
-    const { alice } = await catalogServer({ mcpServerProblem });
-    const withServer = (url: string): AgentCreateParams => ({
-      ...MINIMAL,
-      mcp_servers: [{ type: 'url', name: 'm', url }],
-      tools: [{ type: 'mcp_toolset', mcp_server_name: 'm' }],
-    });
+    const { alice } = await catalogServer({ mcpServerProblem: onlyHttps });
     const wrong = withServer('http://10.0.0.1/mcp');
     const refusal = {
       errorCode: 'unsupported_field',
@@ -224,9 +228,8 @@ describe('an agent', () => {
   });
 
   it('is refused with a custom tool whose schema is none, by name', async () => {
-    const tool = (input_schema: BetaManagedAgentsCustomToolInputSchema) =>
-      ({ type: 'custom', name: 'x', description: '', input_schema }) as const;
-    const broken = tool({ type: 'object', properties: { a: { type: 'text' } } });
+    const input_schema = { type: 'object' as const, properties: { a: { type: 'text' } } };
+    const broken = { type: 'custom' as const, name: 'x', description: '', input_schema };
     const error = await failure(
       server.alice.beta.agents.create({ ...MINIMAL, tools: [broken] }),
       BadRequestError,
