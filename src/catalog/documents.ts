@@ -18,6 +18,8 @@ const ARCHIVED = {
   agent: 'agent_archived',
   environment: 'environment_archived',
   session: 'session_archived',
+  // Nobody can archive one.
+  file: 'not_found',
 } as const;
 
 /** What a caller asks a listing for; the tenant is told apart. */

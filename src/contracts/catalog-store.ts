@@ -1,5 +1,6 @@
 import type { AgentDefinition } from '../definitions/agent.ts';
 import type { EnvironmentDefinition } from '../definitions/environment.ts';
+import type { FileDefinition } from '../definitions/file.ts';
 import type { Kept, KeptList, KeptPage } from '../definitions/kept.ts';
 import type { SessionDefinition } from '../definitions/session.ts';
 
@@ -8,6 +9,7 @@ export interface CatalogBodies {
   readonly agent: AgentDefinition;
   readonly environment: EnvironmentDefinition;
   readonly session: SessionDefinition;
+  readonly file: FileDefinition;
 }
 
 export type CatalogKind = keyof CatalogBodies;
@@ -50,6 +52,13 @@ export interface CatalogQuery {
   readonly except?: readonly string[] | undefined;
 }
 
+/** A page of everybody's documents. */
+export interface TenantPage<Body> {
+  readonly items: readonly { readonly tenant: string; readonly document: Kept<Body> }[];
+  /** Stands for the next page; null when this was the last. */
+  readonly next: string | null;
+}
+
 /**
  * Where the things that sessions are made of live. Every method rejects with a `RoundhouseError`: `storage_failed`, or, for
  * a limit out of bounds or a foreign cursor, `invalid_request`. What a method has resolved survives the death of the process.
@@ -64,6 +73,11 @@ export interface CatalogStore {
   /** The document as it is now. */
   get<K extends CatalogKind>(key: CatalogKey<K>): Promise<Kept<CatalogBodies[K]> | undefined>;
   list<K extends CatalogKind>(kind: K, query: CatalogQuery): Promise<KeptList<CatalogBodies[K]>>;
+  /** The documents of all tenants, archived or not, in the order of their ids. `limit` 1 to 1000. For the server itself. */
+  listAll<K extends CatalogKind>(
+    kind: K,
+    query: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<TenantPage<CatalogBodies[K]>>;
   /**
    * Makes the next version, in one transaction; undefined, and nothing is changed, when the document is not at
    * `expectedVersion`, is archived or is not there.

@@ -16,6 +16,8 @@ export const newAgentId = (): string => `agent_${token()}`;
 export const newEnvironmentId = (): string => `env_${token()}`;
 /** A file in a session's workspace. */
 export const newResourceId = (): string => `sesrsc_${token()}`;
+/** A file that a client has sent. Also its name on disk. */
+export const newFileId = (): string => `file_${token()}`;
 /** One attachment of a process to a session. Also the name of the process's folder and its mark: letters, digits, `_`. */
 export const newClientId = (): string => `clnt_${token()}`;
 /** The agent's own id of a conversation; Claude Code wants a UUID. */

@@ -422,6 +422,41 @@ export function describeCatalogStore(name: string, open: () => Promise<OpenedCat
       });
     });
 
+    describe('a listing of all tenants', () => {
+      it('holds every document of a kind once, over pages, with whose it is and as it is now', async () => {
+        await createMany(3);
+        await createMany(2, 'key-b');
+        await store.create(environmentKey('agent_a'), anEnvironment(), AT);
+        await store.replace(agentKey('agent_key-a_1'), 1, anAgent({ name: 'two' }), LATER);
+        await store.archive(agentKey('agent_key-b_0', 'key-b'), LATER);
+        for (const limit of [1, 2, 5, 1000]) {
+          const seen: (string | number)[][] = [];
+          let next: string | null = null;
+          do {
+            const page: Awaited<ReturnType<CatalogStore['listAll']>> = await store.listAll(
+              'agent',
+              { limit, ...(next !== null && { after: next }) },
+            );
+            expect(page.items.length).toBeLessThanOrEqual(limit);
+            for (const { tenant, document } of page.items) {
+              seen.push([tenant, document.id, document.version]);
+            }
+            ({ next } = page);
+          } while (next !== null);
+          expect(seen).toEqual([
+            ['key-a', 'agent_key-a_0', 1],
+            ['key-a', 'agent_key-a_1', 2],
+            ['key-a', 'agent_key-a_2', 1],
+            ['key-b', 'agent_key-b_0', 1],
+            ['key-b', 'agent_key-b_1', 1],
+          ]);
+        }
+        await expect(store.listAll('agent', { limit: 0 })).rejects.toThrow(
+          failsWith('invalid_request'),
+        );
+      });
+    });
+
     it('keeps everything over a restart', async ({ skip }) => {
       if (reopen === undefined) return skip('What is in memory ends with the process.');
       await store.create(agentKey('agent_1'), anAgent(), AT);

@@ -4,6 +4,7 @@ import type {
   CatalogKind,
   CatalogQuery,
   CatalogStore,
+  TenantPage,
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
 import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
@@ -74,6 +75,19 @@ export class MemoryCatalogStore implements CatalogStore {
     return listPage(found, walk, query.limit, (place) =>
       matching.some((document) => ahead(document, place) < 0),
     );
+  }
+
+  async listAll<K extends CatalogKind>(
+    kind: K,
+    { limit, after = '' }: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<TenantPage<CatalogBodies[K]>> {
+    checkLimit(limit, MAX_PAGE_SESSIONS);
+    const found = [...this.#documents.values()]
+      .filter(({ key }) => key.kind === kind && key.id > after)
+      .toSorted((a, b) => (a.key.id < b.key.id ? -1 : 1))
+      .map((document) => ({ tenant: document.key.tenant, document: toKept(kind, document) }));
+    const items = found.slice(0, limit);
+    return { items, next: found.length > limit ? (items.at(-1)?.document.id ?? null) : null };
   }
 
   async replace<K extends CatalogKind>(

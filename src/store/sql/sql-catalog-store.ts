@@ -5,6 +5,7 @@ import type {
   CatalogKind,
   CatalogQuery,
   CatalogStore,
+  TenantPage,
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
 import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
@@ -83,6 +84,38 @@ export class SqlCatalogStore implements CatalogStore {
         const [other] = await this.#walk(kind, query, place, !toOlder, 1);
         return other !== undefined;
       });
+    });
+  }
+
+  listAll<K extends CatalogKind>(
+    kind: K,
+    { limit, after = '' }: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<TenantPage<CatalogBodies[K]>> {
+    return this.#mapped(async () => {
+      checkLimit(limit, MAX_PAGE_SESSIONS);
+      const rows = await this.#db
+        .selectFrom('catalog_documents as d')
+        .innerJoin('catalog_versions as v', (join) =>
+          join.onRef('v.document_id', '=', 'd.id').onRef('v.version', '=', 'd.version'),
+        )
+        .select([
+          'd.id',
+          'd.tenant',
+          'd.created_at',
+          'd.archived_at',
+          'v.version',
+          'v.at',
+          'v.body',
+        ])
+        .where('d.kind', '=', kind)
+        .where('d.id', '>', after)
+        .orderBy('d.id')
+        .limit(limit + 1)
+        .execute();
+      const items = rows
+        .slice(0, limit)
+        .map((row) => ({ tenant: row.tenant, document: toKept(kind, row) }));
+      return { items, next: rows.length > limit ? (items.at(-1)?.document.id ?? null) : null };
     });
   }
 
