@@ -30,6 +30,14 @@ export type FoundFolder =
    */
   | { readonly found: 'nothing' | 'no_folder' | 'relative' | 'outside' | 'own' };
 
+/** A file that is to stand in a workspace. */
+export interface FileToPlace {
+  /** What a client has said, as `mountSegments` reads it. */
+  readonly mountPath: string;
+  /** Gives its bytes; called once, when its turn has come. */
+  open(): Promise<AsyncIterable<Uint8Array>>;
+}
+
 /** The machine, as far as processes and folders go. */
 export interface Host {
   /**
@@ -54,6 +62,13 @@ export interface Host {
    * is outside nothing is told. What this user may not enter counts as nothing.
    */
   findFolder(path: string, allowed: readonly string[]): Promise<FoundFolder>;
+  /**
+   * Puts files into a workspace, for this user only, with the folders that are missing. All or none: when it rejects, what
+   * it has made is gone. `invalid_request` for a mount path that is none, and where something stands in the way: nothing is
+   * overwritten, and no symlink below the workspace is followed, also none that is made in the meantime (where the system
+   * has a `/proc`). What `open` rejects with comes out as it is.
+   */
+  placeFiles(workspace: string, files: readonly FileToPlace[]): Promise<void>;
   /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */
   removeWorkspace(path: string): Promise<void>;
   /**

@@ -1,6 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 
 import type {
+  FileToPlace,
   FoundFolder,
   Host,
   LeftFolder,
@@ -19,6 +20,7 @@ import {
   removeIfEmpty,
   removeOwnFolder,
 } from './folders.ts';
+import { placeFiles } from './place-files.ts';
 import { ProcessRegistry } from './process-registry.ts';
 
 /** What a host is made of. */
@@ -102,6 +104,10 @@ export class LocalHost implements Host {
 
   findFolder(path: string, allowed: readonly string[]): Promise<FoundFolder> {
     return findFolder(path, allowed, this.#dataDir);
+  }
+
+  placeFiles(workspace: string, files: readonly FileToPlace[]): Promise<void> {
+    return placeFiles(workspace, files);
   }
 
   async removeWorkspace(path: string): Promise<void> {

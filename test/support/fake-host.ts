@@ -1,4 +1,10 @@
-import type { FoundFolder, Host, LeftFolder, SweepResult } from '../../src/contracts/host.ts';
+import type {
+  FileToPlace,
+  FoundFolder,
+  Host,
+  LeftFolder,
+  SweepResult,
+} from '../../src/contracts/host.ts';
 
 /** A host without a machine: it remembers what it was asked to make and to remove. */
 export class FakeHost implements Host {
@@ -9,6 +15,8 @@ export class FakeHost implements Host {
   readonly found = new Map<string, FoundFolder>();
   /** What the records of processes would tell; drivers without processes write none. */
   readonly sessionsOfFolders = new Map<string, string>();
+  readonly placed: string[] = [];
+  placedBytes = 0;
   freeBytes = 8 * 2 ** 30;
 
   createProcessFolder(clientId: string): Promise<string> {
@@ -45,6 +53,14 @@ export class FakeHost implements Host {
     const isAllowed = allowed.some((root) => path === root || path.startsWith(`${root}/`));
     const there: FoundFolder = isAllowed ? { found: 'folder', path } : { found: 'outside' };
     return Promise.resolve(this.found.get(path) ?? there);
+  }
+
+  /** Remembers where; the bytes are read and go nowhere. */
+  async placeFiles(workspace: string, files: readonly FileToPlace[]): Promise<void> {
+    for (const file of files) {
+      for await (const piece of await file.open()) this.placedBytes += piece.byteLength;
+      this.placed.push(`${workspace}${file.mountPath}`);
+    }
   }
 
   removeWorkspace(path: string): Promise<void> {
