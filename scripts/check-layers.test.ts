@@ -79,6 +79,7 @@ const PLANTED: Readonly<Record<string, Planted>> = {
   ),
   'room:store': plant('src/store/planted.ts', "import { a } from '../log/tail.ts';"),
   'room:store/sql': plant('src/store/sql/planted.ts', "import { a } from '../../log/tail.ts';"),
+  'room:store/files': plant('src/store/files/planted.ts', "import { a } from '../../log/tail.ts';"),
   'room:store/memory': plant(
     'src/store/memory/planted.ts',
     "import { a } from '../../log/tail.ts';",
@@ -119,6 +120,10 @@ const PLANTED: Readonly<Record<string, Planted>> = {
   'package:commander': plant('src/config/planted.ts', "import { Command } from 'commander';"),
   'package:yaml': plant('src/http/planted.ts', "import { parse } from 'yaml';"),
   'package:zod': plant('src/store/sql/planted.ts', "import { z } from 'zod';"),
+  'package:@fastify/multipart': plant(
+    'src/server.ts',
+    "import multipart from '@fastify/multipart';",
+  ),
   'package:fastify': plant('src/server.ts', "import { fastify } from 'fastify';"),
   'package:kysely': plant('src/store/memory/planted.ts', "import { sql } from 'kysely/helpers';"),
   'package:node:sqlite': plant(

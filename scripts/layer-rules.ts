@@ -46,7 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     path: 'src/definitions/',
     imports: [],
     reason:
-      'What an agent and an environment are is plain data that stores, dialects and the core agree on.',
+      'What an agent, an environment and a file are is plain data that stores, dialects and the core agree on.',
   },
   contracts: {
     path: 'src/contracts/',
@@ -121,6 +121,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     reason:
       'A store knows the contracts and no other implementation, so that each can be replaced.',
   },
+  'store/files': {
+    path: 'src/store/files/',
+    imports: [...MODEL, 'store'],
+    reason:
+      'A store knows the contracts and no other implementation, so that each can be replaced.',
+  },
   'store/memory': {
     path: 'src/store/memory/',
     imports: [...MODEL, 'store'],
@@ -145,7 +151,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   compose: {
     path: 'src/compose.ts',
-    imports: [...CORE, 'agent/claude-code', 'store/sql', 'host', 'tool-endpoint'],
+    imports: [...CORE, 'agent/claude-code', 'store/sql', 'store/files', 'host', 'tool-endpoint'],
     reason: 'The one place that picks implementations; library and server both use it.',
   },
   'open-session-pool': {
@@ -189,6 +195,7 @@ export const IMPLEMENTATIONS = [
   'agent/scripted',
   'store',
   'store/sql',
+  'store/files',
   'store/memory',
   'host',
   'tool-endpoint',
@@ -223,6 +230,10 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     rooms: ['config', 'pool', 'session', 'dialects', 'http', 'host', 'open-session-pool'],
     reason: 'Values are checked where they enter, once; inside, types suffice.',
   },
+  '@fastify/multipart': {
+    rooms: ['http'],
+    reason: 'Files come in the body of one route.',
+  },
   fastify: { rooms: ['http'], reason: 'Nothing but HTTP may need a framework for it.' },
   kysely: { rooms: ['store/sql'], reason: 'SQL is one way to keep sessions.' },
   'node:sqlite': { rooms: ['store/sql'], reason: 'SQL is one way to keep sessions.' },
@@ -231,7 +242,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     reason: 'Every process has one owner that also sees to its end.',
   },
   'node:fs': {
-    rooms: ['agent/claude-code', 'store/sql', 'host', 'config', 'cli'],
+    rooms: ['agent/claude-code', 'store/sql', 'store/files', 'host', 'config', 'cli'],
     reason: 'Disks are reached through the store and the host.',
   },
   'node:http': {
@@ -258,6 +269,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
       'open-session-pool',
       'agent/claude-code',
       'store/sql',
+      'store/files',
       'host',
       'config',
       'cli',
@@ -268,6 +280,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
     rooms: [
       'events',
       'session',
+      'store',
       'http',
       'simulator',
       'tool-endpoint',
@@ -318,6 +331,7 @@ export const REACHES: Readonly<Record<string, Reach>> = {
       'node:sqlite',
       'kysely',
       'fastify',
+      '@fastify/multipart',
       '@anthropic-ai/claude-agent-sdk',
     ],
     rooms: [...IMPLEMENTATIONS, 'http', 'simulator'],
@@ -327,7 +341,14 @@ export const REACHES: Readonly<Record<string, Reach>> = {
   'reach:library': {
     from: ['index'],
     // `node:http` is reached: the tools of clients need it. It comes with Node, and with the first such tool.
-    packages: ['fastify', 'pino', '@prometheus-io/client', 'commander', 'yaml'],
+    packages: [
+      'fastify',
+      '@fastify/multipart',
+      'pino',
+      '@prometheus-io/client',
+      'commander',
+      'yaml',
+    ],
     rooms: ['http', 'server', 'config', 'cli', 'simulator'],
     reason: 'Whoever imports the library gets a pool, not a server: no HTTP framework is loaded.',
     advice: 'Import it as a type, or move what is needed to the left of both.',

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
 import type { AgentRules } from './catalog/agent-plan.ts';
 import { Agents } from './catalog/agents.ts';
+import type { FileLimits } from './catalog/file-quota.ts';
+import { Files } from './catalog/files.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import { sessionVariables } from './catalog/session-variables.ts';
 import { Sessions } from './catalog/sessions.ts';
@@ -18,6 +20,7 @@ import type { PoolOptions } from './pool/options.ts';
 import { PolicyAnswerer } from './pool/policy-answerer.ts';
 import { SessionPool } from './pool/session-pool.ts';
 import type { TenantLimits } from './pool/tenants.ts';
+import { DiskFileStore } from './store/files/disk-file-store.ts';
 import { openSqliteStore } from './store/sql/open-sqlite-store.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import { McpToolEndpoint } from './tool-endpoint/mcp-tool-endpoint.ts';
@@ -30,11 +33,12 @@ const NOTHING_ALLOWED = {
   ownTools: false,
   mcpServerProblem: () => 'there are none here',
   variableAllowed: () => false,
+  fileLimits: { maxFileBytes: 0, maxKeyBytes: 0, maxKeyFiles: 0 },
 };
 
-/** What agents and environments may ask for. Folders have rules of their own, which hold for sessions too. */
+/** What agents, environments and files may ask for. Folders have rules of their own, which hold for sessions too. */
 export type CatalogRules = Pick<EnvironmentRules, 'variableAllowed'> &
-  Pick<AgentRules, 'ownTools' | 'mcpServerProblem'>;
+  Pick<AgentRules, 'ownTools' | 'mcpServerProblem'> & { readonly fileLimits: FileLimits };
 
 /** What a pool is put together from. */
 export interface ComposeOptions {
@@ -57,7 +61,7 @@ export interface ComposeOptions {
   readonly tenantLimits?: ReadonlyMap<string, TenantLimits>;
   /** Folders that callers may name for their sessions, and environments for theirs. Default: none. */
   readonly workspaces?: WorkspaceRules;
-  /** What agents and environments may ask for besides folders; by default no tool of the agent and no variable. */
+  /** What the catalog takes, besides folders; by default no tool of the agent, no variable and no file. */
   readonly catalog?: CatalogRules;
   /** Another driver than Claude Code, for benches and tests of what is around it. */
   readonly driver?: AgentDriver;
@@ -71,6 +75,7 @@ export interface Composition {
   /** What sessions are made of, in the same store. */
   readonly agents: Agents;
   readonly environments: Environments;
+  readonly files: Files;
   /** Sessions that were made of them. */
   readonly sessions: Sessions;
   /** Drains the pool and closes the store. May be called twice. */
@@ -91,7 +96,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   try {
     const host = await createHost({ dataDir, telemetry });
     const toolEndpoint = new McpToolEndpoint(telemetry);
-    const { variableAllowed, ...allowed } = options.catalog ?? NOTHING_ALLOWED;
+    const { variableAllowed, fileLimits, ...allowed } = options.catalog ?? NOTHING_ALLOWED;
     const rules = { ...allowed, toolProblem: (tool: ClientTool) => toolEndpoint.problemOf(tool) };
     const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
     const agents = new Agents({ store: store.catalog, rules });
@@ -102,6 +107,14 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
         folderAllowed: (tenant, path) => folders.allows(tenant, path),
       },
     });
+    const files = new Files({
+      store: store.catalog,
+      bytes: await DiskFileStore.open(join(dataDir, 'files')),
+      host,
+      limits: fileLimits,
+      log: telemetry.log,
+    });
+    await files.recover();
     const pool = new SessionPool({
       options: await withMachineDefaults(options.pool, host),
       driver: options.driver ?? claudeCode(options, host, toolEndpoint),
@@ -120,6 +133,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     const shutDown = async (drainMs: number | undefined): Promise<void> => {
       await pool.drain(drainMs);
       await toolEndpoint.close();
+      files.close();
       await store.close();
     };
     let closed: Promise<void> | undefined;
@@ -129,7 +143,16 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       store,
       agents,
       environments,
-      sessions: new Sessions({ store: store.catalog, agents, environments, rules, pool }),
+      files,
+      sessions: new Sessions({
+        store: store.catalog,
+        agents,
+        environments,
+        rules,
+        pool,
+        placeFiles: ({ tenant, workspace, ownsWorkspace }, resources) =>
+          files.place(tenant, resources, { path: workspace, own: ownsWorkspace }),
+      }),
       close: (drainMs) => (closed ??= shutDown(drainMs)),
     };
   } catch (error) {

@@ -128,6 +128,20 @@ export const ERROR_KINDS = {
     'The session is archived: it can be read, and takes no more events.',
     'Create another one.',
   ),
+  storage_quota_exceeded: kind(
+    400,
+    'invalid_request_error',
+    false,
+    'The files of this key are as many, or as large together, as they may be.',
+    'Delete files that are not needed any more, or raise files.maxKeyBytes or files.maxKeyFiles.',
+  ),
+  file_expired: kind(
+    404,
+    'not_found_error',
+    false,
+    'The time that the file was sent for has passed; its bytes are gone.',
+    'Send the file again.',
+  ),
   session_busy: kind(
     409,
     'invalid_request_error',
@@ -167,8 +181,8 @@ export const ERROR_KINDS = {
     413,
     'request_too_large',
     false,
-    'The request body is larger than the limit.',
-    'Send less, or raise server.maxBodyBytes.',
+    'The request body, or a file in it, is larger than the limit.',
+    'Send less, or raise server.maxBodyBytes, for files files.maxFileBytes.',
   ),
   pool_disabled: kind(
     500,

@@ -73,6 +73,7 @@ export async function startServer(
         ownTools: ownTools(config),
         mcpServerProblem: mcpServerRule(mcpAccess(config), config.agent.mcpHosts),
         variableAllowed: variableRule(config.environments.variables),
+        fileLimits: config.files,
       },
       synchronous: config.store.synchronous,
       tenantLimits: new Map(keys.map((key) => [key.id, key])),

@@ -1,4 +1,5 @@
 import type { CatalogStore } from '../contracts/catalog-store.ts';
+import type { SessionRow } from '../contracts/session-store.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
 import type { EnvironmentDefinition } from '../definitions/environment.ts';
 import type { Kept, KeptList } from '../definitions/kept.ts';
@@ -66,7 +67,7 @@ export interface SessionsPage extends Pick<KeptList<unknown>, 'next' | 'prev'> {
  * is no session.
  */
 export type PlaceFiles = (
-  session: { readonly tenant: string; readonly id: string; readonly workspace: string },
+  session: Pick<SessionRow, 'tenant' | 'id' | 'workspace' | 'ownsWorkspace'>,
   resources: readonly SessionResource[],
 ) => Promise<void>;
 

@@ -150,7 +150,7 @@ const serverSchema = z
       .max(600_000)
       .default(30_000)
       .describe(
-        'How long an event may wait for its reader before that one is cut off. ms, 100..600000.',
+        'How long an event may wait for its reader before that one is cut off, and how long a file may stand still on its way. ms, 100..600000.',
       ),
     readerMaxBytes: z
       .number()
@@ -262,7 +262,7 @@ export const configSchema = z
       .min(1)
       .optional()
       .describe(
-        'Folder for sessions, transcripts and workspaces; by default `$XDG_DATA_HOME/roundhouse`, else `~/.local/share/roundhouse`. A path; one server at a time.',
+        'Folder for sessions, transcripts, files and workspaces; by default `$XDG_DATA_HOME/roundhouse`, else `~/.local/share/roundhouse`. A path; one server at a time.',
       ),
     server: serverSchema.prefault({}),
     pool: poolOptionsSchema.prefault({}),
@@ -291,6 +291,33 @@ export const configSchema = z
           .describe(
             'Environment variables that clients may set for their agents (`roundhouse.variables` of an environment), as a list of names; `*` at the end of one stands for any rest. None by default. Names that decide which programs run or where a conversation goes (`PATH`, `HTTPS_PROXY`, `ANTHROPIC_…`, …) are never allowed.',
           ),
+      })
+      .prefault({}),
+    files: z
+      .strictObject({
+        maxFileBytes: z
+          .number()
+          .int()
+          .min(0)
+          .max(1_099_511_627_776)
+          .default(104_857_600)
+          .describe('Largest file that clients may send. Bytes, 0..1099511627776.'),
+        maxKeyBytes: z
+          .number()
+          .int()
+          .min(0)
+          .max(1_125_899_906_842_624)
+          .default(10_737_418_240)
+          .describe(
+            'Size of all files of a key together, those on their way included. Bytes, 0..1125899906842624.',
+          ),
+        maxKeyFiles: z
+          .number()
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(10_000)
+          .describe('Files that a key may have. Files, 0..1000000.'),
       })
       .prefault({}),
     store: z

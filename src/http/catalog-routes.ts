@@ -12,6 +12,11 @@ import { deleteEnvironmentRoute } from './routes/environments/delete.ts';
 import { listEnvironmentsRoute } from './routes/environments/list.ts';
 import { readEnvironmentRoute } from './routes/environments/read.ts';
 import { updateEnvironmentRoute } from './routes/environments/update.ts';
+import { deleteFileRoute } from './routes/files/delete.ts';
+import { downloadFileRoute } from './routes/files/download.ts';
+import { listFilesRoute } from './routes/files/list.ts';
+import { readFileRoute } from './routes/files/read.ts';
+import { uploadFileRoute } from './routes/files/upload.ts';
 import { archiveManagedSessionRoute } from './routes/v1-sessions/archive.ts';
 import { createManagedSessionRoute } from './routes/v1-sessions/create.ts';
 import { deleteManagedSessionRoute } from './routes/v1-sessions/delete.ts';
@@ -22,7 +27,7 @@ import { updateManagedSessionRoute } from './routes/v1-sessions/update.ts';
 /** Headers of the Managed Agents API that have no effect here; named in `x-roundhouse-ignored` when they are sent. */
 const IGNORED_HEADERS = ['anthropic-workspace-id'] as const;
 
-/** `/v1/agents…`, `/v1/environments…` and `/v1/sessions…`, as the official SDK calls them. */
+/** `/v1/agents…`, `/v1/environments…`, `/v1/files…` and `/v1/sessions…`, as the official SDK calls them. */
 export function catalogRoutes(app: FastifyInstance, deps: CatalogDependencies): void {
   void app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
@@ -46,6 +51,11 @@ const ROUTES: readonly ((app: FastifyInstance, deps: CatalogDependencies) => voi
   updateEnvironmentRoute,
   archiveEnvironmentRoute,
   deleteEnvironmentRoute,
+  uploadFileRoute,
+  listFilesRoute,
+  readFileRoute,
+  downloadFileRoute,
+  deleteFileRoute,
   createManagedSessionRoute,
   listManagedSessionsRoute,
   readManagedSessionRoute,

@@ -12,7 +12,7 @@ export interface MetricsPage {
 /** What the routes work with. */
 export interface AppDependencies {
   readonly pool: PoolPort;
-  /** What sessions are made of; without it `/v1/agents` and `/v1/environments` are not there. */
+  /** What sessions are made of; without it `/v1/agents`, `/v1/environments` and `/v1/files` are not there. */
   readonly catalog?: Catalog;
   readonly options: HttpOptions;
   readonly telemetry: Telemetry;

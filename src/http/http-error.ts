@@ -60,7 +60,8 @@ function ofFastify(thrown: unknown): { error: RoundhouseError; status: number } 
     };
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    const message = 'Expected the header content-type: application/json.';
+    const message =
+      'Expected the header content-type: application/json; only POST /v1/files takes multipart/form-data.';
     return {
       error: new RoundhouseError('invalid_request', message, { cause: thrown }),
       status: 415,

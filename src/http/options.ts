@@ -17,7 +17,7 @@ export interface HttpOptions {
   readonly statusHoldMs: number;
   /** Period of pings on an open stream, in ms. */
   readonly heartbeatMs: number;
-  /** How long a client may take nothing of a stream before its connection is cut, in ms. */
+  /** How long a client may take nothing of a stream, or a file stand still on its way, before the connection is cut; in ms. */
   readonly readerMaxLagMs: number;
   /** How long the turn of a call without a session goes on after its client left, in ms. */
   readonly oneShotGraceMs: number;

@@ -6,15 +6,19 @@ import { onTestFinished } from 'vitest';
 import type { AgentRules } from '../../src/catalog/agent-plan.ts';
 import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
+import type { FileLimits } from '../../src/catalog/file-quota.ts';
+import { Files } from '../../src/catalog/files.ts';
 import { sessionVariables } from '../../src/catalog/session-variables.ts';
 import { Sessions, type PlaceFiles } from '../../src/catalog/sessions.ts';
 import type { ClientTool } from '../../src/contracts/tool-endpoint.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { FakePool } from '../../src/http/testing/fake-pool.ts';
 import { testApp } from '../../src/http/testing/test-app.ts';
+import { DiskFileStore } from '../../src/store/files/disk-file-store.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
 import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
+import { FakeHost } from './fake-host.ts';
 import { officialClient } from './official-client.ts';
 import { makePool, type PoolFixture, type PoolFixtureOptions } from './pool-fixture.ts';
 
@@ -24,13 +28,31 @@ export interface CatalogServerOptions
   /** What the sessions' pool is made of. */
   readonly pool?: Omit<PoolFixtureOptions, 'store' | 'variablesOf'>;
   readonly placeFiles?: PlaceFiles;
+  /** Default: what tests need. */
+  readonly fileLimits?: Partial<FileLimits>;
+  /** Default 30 s. */
+  readonly readerMaxLagMs?: number;
 }
 
 /** A server with a catalog on a real file, without agents, and the official clients of its two keys. */
 export interface CatalogServer {
   readonly url: string;
+  readonly files: Files;
+  /** Where their bytes are. */
+  readonly filesFolder: string;
   readonly alice: Anthropic;
   readonly bob: Anthropic;
+  /** A request of alice that the client would not make. */
+  fetch(
+    path: string,
+    init?: {
+      method?: string;
+      headers?: Record<string, string>;
+      body?: NonNullable<RequestInit['body']>;
+    },
+  ): Promise<Response>;
+  /** An upload of alice by hand; its parts are between lines of `b`. */
+  send(body: string, type?: string): Promise<Response>;
   /** The body of a request that the client's types would not let through, or its failure. */
   post(path: string, body: unknown): Promise<{ status: number; body: unknown }>;
   /** What sessions run on: scripted agents, a host without a machine. */
@@ -41,6 +63,7 @@ export interface CatalogServer {
 /** Starts one, which goes with the test. */
 export async function catalogServer(options: CatalogServerOptions = {}): Promise<CatalogServer> {
   const folder = await mkdtemp(join(tmpdir(), 'roundhouse-catalog-'));
+  const filesFolder = join(folder, 'files');
   const store = await openSqliteStore({ path: join(folder, 'roundhouse.db') });
   const keys = [
     { id: 'alice', hash: hashKey('key-a') },
@@ -50,7 +73,12 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     folderAllowed: options.folderAllowed ?? (() => false),
     variableAllowed: options.variableAllowed ?? (() => true),
   };
-  const http = { keys, models: ['claude-opus-5-5', 'sonnet'], maxBodyBytes: 1_000_000 };
+  const http = {
+    keys,
+    models: ['claude-opus-5-5', 'sonnet'],
+    maxBodyBytes: 1_000_000,
+    readerMaxLagMs: options.readerMaxLagMs ?? 30_000,
+  };
   const toolEndpoint = new McpToolEndpoint(NO_TELEMETRY);
   const agentRules = {
     ownTools: options.ownTools ?? true,
@@ -70,13 +98,32 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     pool,
     ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
   });
+  const files = new Files({
+    store: store.catalog,
+    bytes: await DiskFileStore.open(filesFolder),
+    host: new FakeHost(),
+    limits: {
+      maxFileBytes: 1_000_000,
+      maxKeyBytes: 10_000_000,
+      maxKeyFiles: 1_000,
+      ...options.fileLimits,
+    },
+    log: NO_TELEMETRY.log,
+  });
+  await files.recover();
   const { app } = testApp(http, new FakePool(), {
-    catalog: { agents, environments, sessions },
+    catalog: { agents, environments, files, sessions },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const request: CatalogServer['fetch'] = (path, init = {}) =>
+    fetch(`${url}${path}`, { ...init, headers: { 'x-api-key': 'key-a', ...init.headers } });
   onTestFinished(async () => {
-    await app.close();
+    const closed = app.close();
+    // Whoever has read all bytes of a download may be here before its answer has ended, and Node keeps that connection.
+    app.server.closeAllConnections();
+    await closed;
     await pool.close();
+    files.close();
     await store.close();
     await rm(folder, { recursive: true, force: true });
   });
@@ -84,8 +131,18 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     url,
     fixture,
     sessions,
+    files,
+    filesFolder,
     alice: officialClient(url, { key: 'key-a' }),
     bob: officialClient(url, { key: 'key-b' }),
+    fetch: request,
+    send(body, type = 'multipart/form-data; boundary=b') {
+      return request('/v1/files', {
+        method: 'POST',
+        headers: { 'content-type': type },
+        body: Buffer.from(body),
+      });
+    },
     async post(path, body) {
       const response = await fetch(`${url}${path}`, {
         method: 'POST',

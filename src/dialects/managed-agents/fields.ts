@@ -18,6 +18,8 @@ import type {
   EnvironmentUpdateParams,
 } from '@anthropic-ai/sdk/resources/beta/environments/environments';
 
+import type { FileListParams, FileUploadParams } from '@anthropic-ai/sdk/resources/beta/files';
+
 /**
  * What happens to a field of a request: it takes effect; it is refused by name with 400, because this host can't honour it;
  * or it is ignored, and named in the header `x-roundhouse-ignored`.
@@ -210,3 +212,21 @@ export const SESSION_LIST_FIELDS = {
   betas: HEADER,
   workspace_id: WORKSPACE,
 } as const satisfies Record<keyof SessionListParams, FieldRule>;
+
+/** Every field of the SDK's parameters for files. */
+export const FILE_FIELDS = {
+  file: takesEffect(
+    'A part of `multipart/form-data`, up to `files.maxFileBytes`. Of its `filename` the last component is kept: up to 255 characters, none of `< > : " ? *`, no vertical bar and no control character; without one it is `unnamed` with the extension of its type. A file of no known type (`application/octet-stream`) gets the one that its extension stands for.',
+  ),
+  expires_in_seconds: takesEffect(
+    '3600 to 7776000. Then the bytes go; the file is still listed, and counts as one, until it is deleted.',
+  ),
+  ids: takesEffect(
+    'Of a listing: only these, at most 100, on one page; not beside `limit` or `page`.',
+  ),
+  scope_id: takesEffect('Of a listing: no file has a scope here, so there are none.'),
+  limit: takesEffect('1 to 1000, by default 20.'),
+  page: takesEffect('The `next_page` of the page before.'),
+  betas: HEADER,
+  workspace_id: WORKSPACE,
+} as const satisfies Record<keyof FileUploadParams | keyof FileListParams, FieldRule>;

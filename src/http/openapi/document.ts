@@ -22,7 +22,7 @@ const INFO: OpenApiDocument['info'] = {
   // Of the API, not of the program: what is public tells nobody which one runs.
   version: '1',
   description:
-    'Claude Code sessions behind HTTP. Bodies are JSON. Every response has a `request-id`; errors have the shape of Anthropic’s API, with a code of ours (`x-errors`). Fields may be added to answers; ignore what you do not know. Without keys the server answers on loopback only, and everybody there may do everything.',
+    'Claude Code sessions behind HTTP. Bodies are JSON, but for uploads of files. Every response has a `request-id`; errors have the shape of Anthropic’s API, with a code of ours (`x-errors`). Fields may be added to answers; ignore what you do not know. Without keys the server answers on loopback only, and everybody there may do everything.',
   license: { name: 'MIT', identifier: 'MIT' },
 };
 
@@ -135,7 +135,10 @@ function operationObject(
       requestBody: {
         required: true,
         content: {
-          [JSON_MEDIA]: { schema: bodySchema(operation, schemas), example: body.example },
+          [body.media ?? JSON_MEDIA]: {
+            schema: bodySchema(operation, schemas),
+            example: body.example,
+          },
         },
       },
     }),

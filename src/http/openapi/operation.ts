@@ -6,6 +6,7 @@ export const TAGS = {
   Agents:
     'What sessions are made of: a model, a system prompt, tools. As in the Managed Agents API.',
   Environments: 'Where the agents of sessions run on this host. As in the Managed Agents API.',
+  Files: 'What sessions are given: for their prompts or their workspace. As in the Files API.',
   Messages: "Prompts, in the form of Anthropic's Messages API.",
   Models: 'The models that requests may name.',
   'Sessions by name': 'Sessions by the names that their callers gave them.',
@@ -22,6 +23,8 @@ export type FieldNotes = Readonly<
 
 /** A body that an operation takes. */
 export interface OperationBody {
+  /** Its media type. Default JSON. */
+  readonly media?: string;
   /** The schema that the route parses with. */
   readonly schema: z.ZodType;
   readonly notes?: FieldNotes;

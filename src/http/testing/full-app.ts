@@ -1,8 +1,12 @@
 import type { AgentRules } from '../../catalog/agent-plan.ts';
 import { Agents } from '../../catalog/agents.ts';
 import { Environments } from '../../catalog/environments.ts';
+import { Files } from '../../catalog/files.ts';
 import { Sessions, type SessionsPool } from '../../catalog/sessions.ts';
+import type { Host } from '../../contracts/host.ts';
 import { MemoryCatalogStore } from '../../store/memory/memory-catalog-store.ts';
+import { MemoryFileStore } from '../../store/memory/memory-file-store.ts';
+import { NO_TELEMETRY } from '../../telemetry/telemetry.ts';
 import { FakePool } from './fake-pool.ts';
 import { testApp, type TestApp } from './test-app.ts';
 
@@ -16,6 +20,13 @@ export function fullApp(): TestApp {
     catalog: {
       agents,
       environments,
+      files: new Files({
+        store,
+        bytes: new MemoryFileStore(),
+        host: NO_HOST,
+        limits: { maxFileBytes: 10_000, maxKeyBytes: 1_000_000, maxKeyFiles: 1_000 },
+        log: NO_TELEMETRY.log,
+      }),
       sessions: new Sessions({
         store,
         agents,
@@ -33,6 +44,11 @@ const AGENT_RULES: AgentRules = {
   ownTools: true,
   mcpServerProblem: () => undefined,
   toolProblem: () => Promise.resolve(undefined),
+};
+
+/** Has no workspaces. */
+const NO_HOST: Pick<Host, 'placeFiles'> = {
+  placeFiles: () => Promise.reject(new Error('There is no workspace here.')),
 };
 
 /** Has none, and makes none. */
