@@ -272,3 +272,32 @@ test('every limit says which it was, how long it was and what to do', () => {
       'The model went silent in the middle of an answer for longer than the limit. The limit was 60000 ms. Prompt again.',
   });
 });
+
+test('the time at work runs from the delivery to the end, waits for the client and for retries left out', async () => {
+  const { turn } = makeTurn({ turnMs: 500_000, firstMessageMs: 10_000, silenceMs: 10_000 });
+  await pass(50);
+  turn.starting();
+  await pass(50);
+  expect(turn.activeMs).toBe(0);
+  turn.delivered();
+  await pass(100);
+  expect(turn.activeMs).toBe(100);
+  turn.observe(ACCEPTED);
+  await pass(200);
+  turn.observe(RETRY);
+  await pass(400);
+  expect(turn.activeMs).toBe(300);
+  turn.observe(MESSAGE);
+  turn.observe(TEXT);
+  await pass(100);
+  turn.observe(tool('tool_started', 't'));
+  await pass(100);
+  turn.observe({ kind: 'answer_awaited', requestId: 'r' });
+  await pass(3_000);
+  expect(turn.activeMs).toBe(500);
+  turn.observe({ kind: 'answer_given', requestId: 'r' });
+  await pass(25);
+  turn.finish(endBy(INTERRUPTED_BY_CLIENT));
+  await pass(1_000);
+  expect(turn.activeMs).toBe(525);
+});

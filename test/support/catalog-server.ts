@@ -112,6 +112,7 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
   });
   await files.recover();
   const { app } = testApp(http, new FakePool(), {
+    pool,
     catalog: { agents, environments, files, sessions },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });

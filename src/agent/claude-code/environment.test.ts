@@ -27,6 +27,23 @@ describe('the environment of an agent', () => {
     }
   });
 
+  test('has the variables of the session behind everything else', () => {
+    const secret = (value: string) => ({ value, secret: true });
+    const mine = agentEnvironment({
+      clientId: 'clnt_1',
+      processFolder: '/data/processes/clnt_1',
+      credentials: { ANTHROPIC_API_KEY: 'sk-1' },
+      variables: {
+        APP_TOKEN: secret('t'),
+        PATH: secret('/evil'),
+        ANTHROPIC_API_KEY: secret('other'),
+        [PROCESS_MARK]: secret('other'),
+      },
+      maxRetries: 2,
+    });
+    expect(mine).toEqual({ ...environment, APP_TOKEN: 't' });
+  });
+
   test('carries the mark, and never allows permissions to be skipped', () => {
     expect(environment[PROCESS_MARK]).toBe('clnt_1');
     expect(environment).not.toHaveProperty('IS_SANDBOX');
@@ -88,6 +105,17 @@ describe('redaction', () => {
     expect(redact('sk-ant-12345 hunter2-hunter2 eu-central-1')).toBe(
       '[redacted] [redacted] eu-central-1',
     );
+  });
+
+  test('takes secret variables out of a text, whatever their names, and leaves the others', () => {
+    const mine = createRedact(
+      {},
+      {
+        APP_MODE: { value: 'testing', secret: false },
+        APP_PASS: { value: 'hunter2', secret: true },
+      },
+    );
+    expect(mine('testing with hunter2')).toBe('testing with [redacted]');
   });
 
   test('takes passwords out of URLs, whoever they belong to', () => {

@@ -65,8 +65,7 @@ export function toSession(row: SessionsTable): SessionRow {
     staleTranscriptFolder: row.stale_transcript_folder,
     usage,
     turnCount: row.turn_count,
-    // Databases give a bigint as a number or a text.
-    activeMs: Number(row.active_ms),
+    activeMs: row.active_ms,
     archivedAt: row.archived_at,
     createdAt: row.created_at,
     lastActiveAt: row.last_active_at,

@@ -1,0 +1,125 @@
+import { expect, test, vi } from 'vitest';
+import type { CatalogStore } from '../contracts/catalog-store.ts';
+import type { SessionDefinition } from '../definitions/session.ts';
+import { RoundhouseError } from '../errors.ts';
+import { MemoryCatalogStore } from '../store/memory/memory-catalog-store.ts';
+import { anAgent, anEnvironment } from '../../test/conformance/catalog-store.ts';
+import { pass, useFakeClock } from '../../test/support/fake-clock.ts';
+import { ask, makePool } from '../../test/support/pool-fixture.ts';
+import { Agents } from './agents.ts';
+import { Environments } from './environments.ts';
+import { Sessions, type SessionDraft } from './sessions.ts';
+
+useFakeClock();
+
+const TENANT = 'default';
+const NO_DISK = new RoundhouseError('storage_failed', 'no disk');
+
+async function world(store: CatalogStore = new MemoryCatalogStore()) {
+  const fixture = makePool();
+  const agents = new Agents({ store, ownTools: true });
+  const rules = { variableAllowed: () => true, folderAllowed: () => true };
+  const environments = new Environments({ store, rules });
+  const sessions = new Sessions({
+    store,
+    agents,
+    environments,
+    ownTools: true,
+    pool: fixture.pool,
+  });
+  const agent = await agents.create(TENANT, anAgent());
+  const environment = await environments.create(
+    TENANT,
+    anEnvironment({ workspace: { type: 'fresh' }, variables: {} }),
+  );
+  const draft: SessionDraft = {
+    agent: { id: agent.id, version: undefined, override: (body) => body },
+    environmentId: environment.id,
+    title: null,
+    metadata: {},
+    resources: [],
+    budget: null,
+    prompts: [],
+  };
+  return { fixture, sessions, store, draft };
+}
+
+/** A change of nothing but the title. */
+function titled(title: string) {
+  const apply = (current: SessionDefinition): SessionDefinition => ({ ...current, title });
+  return { namesAgent: false, apply };
+}
+
+test('a document without a session behind it is not there, and can be removed', async () => {
+  const { fixture, sessions, draft } = await world();
+  const { kept } = await sessions.create(TENANT, draft);
+  await fixture.pool.deleteSession(TENANT, kept.id);
+  await expect(sessions.view(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
+  await expect(sessions.update(TENANT, kept.id, titled('b'))).rejects.toMatchObject({
+    code: 'not_found',
+  });
+  await expect(sessions.archive(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
+  expect((await sessions.list(TENANT, { limit: 10 })).items).toEqual([]);
+  // One that somebody makes under that name is another one.
+  await ask(fixture, kept.id, 'one');
+  await expect(sessions.view(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
+  await fixture.pool.deleteSession(TENANT, kept.id);
+  await sessions.remove(TENANT, kept.id);
+  await expect(sessions.get(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('a removal that fails in the middle can be asked for again', async () => {
+  const { fixture, sessions, store, draft } = await world();
+  const { kept } = await sessions.create(TENANT, draft);
+  vi.spyOn(store, 'remove').mockRejectedValueOnce(NO_DISK);
+  await expect(sessions.remove(TENANT, kept.id)).rejects.toBe(NO_DISK);
+  expect(await fixture.pool.getSessionInfo(TENANT, kept.id)).toBeUndefined();
+  await sessions.remove(TENANT, kept.id);
+  await expect(sessions.remove(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('an archiving that fails in the middle can be asked for again', async () => {
+  const { sessions, store, draft } = await world();
+  const { kept } = await sessions.create(TENANT, draft);
+  vi.spyOn(store, 'archive').mockRejectedValueOnce(NO_DISK);
+  await expect(sessions.archive(TENANT, kept.id)).rejects.toBe(NO_DISK);
+  const archived = await sessions.archive(TENANT, kept.id);
+  expect(archived.kept.archivedAt).not.toBeNull();
+});
+
+test('an update of the agent that fails in the middle holds when it is asked for again', async () => {
+  const { fixture, sessions, draft } = await world();
+  const { kept } = await sessions.create(TENANT, draft);
+  const change = {
+    namesAgent: true,
+    apply: (current: SessionDefinition): SessionDefinition => ({
+      ...current,
+      agent: {
+        ...current.agent,
+        tools: [
+          {
+            type: 'agent_toolset_20260401',
+            default_config: { enabled: true, permission_policy: { type: 'always_allow' } },
+            configs: [],
+          },
+        ],
+      },
+    }),
+  };
+  vi.spyOn(fixture.store, 'append').mockRejectedValueOnce(NO_DISK);
+  await expect(sessions.update(TENANT, kept.id, change)).rejects.toMatchObject({
+    code: 'storage_failed',
+  });
+  await sessions.update(TENANT, kept.id, change);
+  const client = await fixture.pool.findClient(TENANT, kept.id);
+  expect(client.row.options.tools).toContain('Bash');
+});
+
+test('a session that is not made is taken back, and says why, whatever becomes of that', async () => {
+  const { fixture, sessions, store, draft } = await world();
+  vi.spyOn(fixture.store, 'createSession').mockRejectedValueOnce(NO_DISK);
+  vi.spyOn(store, 'remove').mockRejectedValueOnce(new RoundhouseError('internal', 'worse'));
+  await expect(sessions.create(TENANT, draft)).rejects.toBe(NO_DISK);
+  await pass(1);
+  expect((await sessions.list(TENANT, { limit: 10 })).items).toEqual([]);
+});
