@@ -5,6 +5,10 @@ import { checkCredentials } from './credentials.ts';
 import { agentEnvironment } from './environment.ts';
 import { createRedact } from './redact.ts';
 
+function secret(value: string) {
+  return { value, secret: true };
+}
+
 describe('the environment of an agent', () => {
   const environment = agentEnvironment({
     clientId: 'clnt_1',
@@ -28,7 +32,6 @@ describe('the environment of an agent', () => {
   });
 
   test('has the variables of the session behind everything else', () => {
-    const secret = (value: string) => ({ value, secret: true });
     const mine = agentEnvironment({
       clientId: 'clnt_1',
       processFolder: '/data/processes/clnt_1',
