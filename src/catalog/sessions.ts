@@ -243,7 +243,7 @@ export class Sessions {
   async #prompt(tenant: string, id: string, prompts: readonly PromptContent[]): Promise<void> {
     if (prompts.length === 0) return;
     const client = await this.#parts.pool.findClient(tenant, id);
-    for (const content of prompts) await client.prompt(content);
+    await client.submit(prompts.map((content) => ({ kind: 'prompt', content })));
   }
 
   /** The session first: what is left when that fails can be removed again, under the same id. */

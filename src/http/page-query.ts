@@ -37,7 +37,11 @@ export const moment = z.iso
 
 /** A parameter that this host can't honour. */
 export function refusedParameter(rule: FieldRule) {
-  return z.undefined(`not supported by this server: ${rule.note}; remove it`).optional();
+  return z
+    .string()
+    .refine(() => false, `not supported by this server: ${rule.note}; remove it`)
+    .optional()
+    .describe(`Refused: ${rule.note}`);
 }
 
 /** A page as the SDK's `PageCursor` reads it. */

@@ -43,6 +43,15 @@ export const SESSION_ERRORS = [
   'session_moved',
 ] as const satisfies ErrorCode[];
 
+/** What can keep a known session from coming into memory. */
+export const PLACE_ERRORS = [
+  'session_ended',
+  'pool_at_capacity',
+  'queue_full',
+  'draining',
+  'session_moved',
+] as const satisfies ErrorCode[];
+
 /** Statuses of `invalid_request` that HTTP has words of its own for: an address too long, a body that is no JSON. */
 const ADDRESS_TOO_LONG = 414;
 const NOT_JSON = 415;

@@ -10,10 +10,10 @@ const OPERATION: Operation = {
   id: 'deleteEnvironment',
   tag: 'Environments',
   summary: 'Delete an environment',
-  description: 'With its secrets, archived or not.',
+  description: 'With its secrets, archived or not; not as long as it has sessions.',
   params: environmentParams,
   answers: { 200: { description: 'It is gone.', schema: environmentDeletedAnswer } },
-  errors: ['not_found'],
+  errors: ['not_found', 'environment_in_use'],
 };
 
 /** `DELETE /v1/environments/:environmentId`: with its secrets, archived or not. */

@@ -2,9 +2,11 @@ import type { BetaManagedAgentsSession } from '@anthropic-ai/sdk/resources/beta/
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { SESSION_LIST_FIELDS } from '../../../dialects/managed-agents/fields.ts';
+import { sessionPageAnswer } from '../../../dialects/managed-agents/session-answer.ts';
 import { toSession } from '../../../dialects/managed-agents/sessions.ts';
 import { RoundhouseError } from '../../../errors.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { described, type Operation } from '../../openapi/operation.ts';
 import { includeArchived, moment, page, refusedParameter } from '../../page-query.ts';
 import type { PageBody } from '../../page-query.ts';
 import { parseQuery, wholeNumber } from '../../query.ts';
@@ -33,6 +35,15 @@ const querySchema = z.strictObject({
   memory_store_id: refusedParameter(SESSION_LIST_FIELDS.memory_store_id),
 });
 
+const OPERATION: Operation = {
+  id: 'listManagedSessions',
+  tag: 'Sessions',
+  summary: 'List sessions',
+  description: 'Those of the key, newest first. Those that exist by name only are not among them.',
+  query: querySchema,
+  answers: { 200: { description: 'A page of sessions.', schema: sessionPageAnswer } },
+};
+
 type Query = z.output<typeof querySchema>;
 
 /** A page as the SDK's `BidirectionalPageCursor` reads it. */
@@ -47,6 +58,7 @@ export function listManagedSessionsRoute(
 ): void {
   app.get(
     '/v1/sessions',
+    described(OPERATION),
     async (request): Promise<BidirectionalPageBody<BetaManagedAgentsSession>> => {
       const query = parseQuery(querySchema, request.query);
       const { items, next, prev } = await catalog.sessions.list(request.tenant, {
