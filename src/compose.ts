@@ -7,7 +7,7 @@ import { Agents } from './catalog/agents.ts';
 import type { FileLimits } from './catalog/file-quota.ts';
 import { Files } from './catalog/files.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
-import { sessionVariables } from './catalog/session-variables.ts';
+import { poolPorts } from './catalog/pool-ports.ts';
 import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
@@ -122,7 +122,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       host,
       answerer: new PolicyAnswerer(),
       telemetry,
-      variablesOf: sessionVariables(store.catalog, environments),
+      ...poolPorts(store.catalog, environments),
       owner: `${hostname()}:${process.pid}:${randomUUID()}`,
       ...(options.defaultAgent !== undefined && { defaultAgent: options.defaultAgent }),
       ...(options.tailLimits !== undefined && { tailLimits: options.tailLimits }),

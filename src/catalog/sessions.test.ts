@@ -8,6 +8,7 @@ import { pass, useFakeClock } from '../../test/support/fake-clock.ts';
 import { ask, makePool } from '../../test/support/pool-fixture.ts';
 import { Agents } from './agents.ts';
 import { Environments } from './environments.ts';
+import { poolPorts } from './pool-ports.ts';
 import { Sessions, type SessionDraft } from './sessions.ts';
 
 useFakeClock();
@@ -15,11 +16,12 @@ useFakeClock();
 const TENANT = 'default';
 const NO_DISK = new RoundhouseError('storage_failed', 'no disk');
 
-async function world(store: CatalogStore = new MemoryCatalogStore()) {
-  const fixture = makePool();
+/** `joined`: the pool tells the catalog of sessions that it deletes. Without, a document can be left behind. */
+async function world(store: CatalogStore = new MemoryCatalogStore(), joined = false) {
   const agents = new Agents({ store, ownTools: true });
   const rules = { variableAllowed: () => true, folderAllowed: () => true };
   const environments = new Environments({ store, rules });
+  const fixture = makePool(joined ? poolPorts(store, environments) : {});
   const sessions = new Sessions({
     store,
     agents,
@@ -65,6 +67,7 @@ test('a document without a session behind it is not there, and can be removed', 
   await expect(sessions.view(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
   await fixture.pool.deleteSession(TENANT, kept.id);
   await sessions.remove(TENANT, kept.id);
+  await expect(sessions.remove(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
   await expect(sessions.get(TENANT, kept.id)).rejects.toMatchObject({ code: 'not_found' });
 });
 
@@ -122,4 +125,16 @@ test('a session that is not made is taken back, and says why, whatever becomes o
   await expect(sessions.create(TENANT, draft)).rejects.toBe(NO_DISK);
   await pass(1);
   expect((await sessions.list(TENANT, { limit: 10 })).items).toEqual([]);
+});
+
+test('a session that is deleted by its name takes along what it was made of', async () => {
+  const { fixture, sessions, store, draft } = await world(new MemoryCatalogStore(), true);
+  const { kept } = await sessions.create(TENANT, draft);
+  await ask(fixture, 'plain', 'one');
+  await fixture.pool.deleteSession(TENANT, kept.id);
+  await fixture.pool.deleteSession(TENANT, 'plain');
+  expect(await store.get({ kind: 'session', tenant: TENANT, id: kept.id })).toBeUndefined();
+  const again = await sessions.create(TENANT, draft);
+  await sessions.remove(TENANT, again.kept.id);
+  await expect(sessions.remove(TENANT, again.kept.id)).rejects.toMatchObject({ code: 'not_found' });
 });

@@ -246,10 +246,11 @@ export class Sessions {
     await client.submit(prompts.map((content) => ({ kind: 'prompt', content })));
   }
 
-  /** The session first: what is left when that fails can be removed again, under the same id. */
+  /** The session, which takes the document along; or a document that was left without one. */
   async #erase(tenant: string, id: string): Promise<void> {
-    await this.#parts.pool.deleteSession(tenant, id);
-    await this.#documents.remove(tenant, id);
+    const deleted = await this.#parts.pool.deleteSession(tenant, id);
+    const removed = await this.#parts.store.remove(this.#documents.key(tenant, id));
+    if (!deleted && !removed) this.#documents.found(id, undefined);
   }
 }
 

@@ -12,7 +12,13 @@ export interface DeletionParts {
   readonly residents: Residents;
   readonly quota: SessionQuota;
   readonly broken: BrokenSessions;
+  /** Told of a session that is gone for good, when it has left the store. Whoever deletes it is told of a failure. */
+  readonly deleted?: SessionDeleted;
 }
+
+export type SessionDeleted = (
+  session: Pick<SessionRow, 'tenant' | 'id' | 'name'>,
+) => Promise<unknown>;
 
 /** How a session ends for good, wherever it is: in memory, on its way in or out, or in the store only. */
 export class Deletion {
@@ -65,6 +71,7 @@ export class Deletion {
     await this.removeData(row);
     this.#parts.broken.forget(id);
     if (row.ownsWorkspace) await this.#parts.host.removeWorkspace(row.workspace);
+    await this.#parts.deleted?.(row);
     return true;
   }
 }

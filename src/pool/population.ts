@@ -1,5 +1,5 @@
 import { BrokenSessions } from './broken-sessions.ts';
-import { Deletion } from './deletion.ts';
+import { Deletion, type SessionDeleted } from './deletion.ts';
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
 import { Newcomers } from './newcomers.ts';
@@ -27,6 +27,7 @@ export interface PopulationParts extends Omit<
   readonly processes: Processes;
   readonly tenants: Tenants;
   readonly tailLimits?: TailLimits;
+  readonly deleted?: SessionDeleted;
 }
 
 /**
@@ -74,7 +75,7 @@ export class Population {
       onUnawaited: (client) => this.#withdrawIfNobodys(client),
     });
     this.#residents = residents;
-    const deletion = new Deletion({ store, host, residents, quota, broken });
+    const deletion = new Deletion({ ...parts, residents, quota, broken });
     this.#deletion = deletion;
     this.#newcomers = new Newcomers({
       ...parts,

@@ -1,3 +1,4 @@
+import type { SessionDeleted } from './deletion.ts';
 import { Handover } from './handover.ts';
 import { KnownSessions, notFound } from './known-sessions.ts';
 import { NamedWorkspaces, refuseOtherWorkspace, type WorkspaceRules } from './named-workspaces.ts';
@@ -45,6 +46,8 @@ export interface SessionPoolParts {
   readonly defaultAgent?: AgentOptions;
   /** What the processes of a session get in their environment; default: nothing. Asked for before each start. */
   readonly variablesOf?: VariablesOf;
+  /** Told of each session that was deleted, when it has left the store. */
+  readonly deleted?: SessionDeleted;
 }
 
 const DEFAULT_TENANT = 'default';

@@ -8,7 +8,7 @@ import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
 import type { FileLimits } from '../../src/catalog/file-quota.ts';
 import { Files } from '../../src/catalog/files.ts';
-import { sessionVariables } from '../../src/catalog/session-variables.ts';
+import { poolPorts, type PoolPorts } from '../../src/catalog/pool-ports.ts';
 import { Sessions, type PlaceFiles } from '../../src/catalog/sessions.ts';
 import type { ClientTool } from '../../src/contracts/tool-endpoint.ts';
 import { hashKey } from '../../src/http/auth.ts';
@@ -26,7 +26,7 @@ import { makePool, type PoolFixture, type PoolFixtureOptions } from './pool-fixt
 export interface CatalogServerOptions
   extends Partial<EnvironmentRules>, Partial<Pick<AgentRules, 'ownTools' | 'mcpServerProblem'>> {
   /** What the sessions' pool is made of. */
-  readonly pool?: Omit<PoolFixtureOptions, 'store' | 'variablesOf'>;
+  readonly pool?: Omit<PoolFixtureOptions, 'store' | keyof PoolPorts>;
   readonly placeFiles?: PlaceFiles;
   /** Default: what tests need. */
   readonly fileLimits?: Partial<FileLimits>;
@@ -87,8 +87,8 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
   };
   const agents = new Agents({ store: store.catalog, rules: agentRules });
   const environments = new Environments({ store: store.catalog, rules });
-  const variablesOf = sessionVariables(store.catalog, environments);
-  const fixture = makePool({ ...options.pool, store, variablesOf });
+  const ports = poolPorts(store.catalog, environments);
+  const fixture = makePool({ ...options.pool, store, ...ports });
   const { pool } = fixture;
   const sessions = new Sessions({
     store: store.catalog,

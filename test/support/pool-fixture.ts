@@ -25,6 +25,7 @@ export interface PoolFixtureOptions {
   readonly tenantLimits?: SessionPoolParts['tenantLimits'];
   readonly workspaces?: SessionPoolParts['workspaces'];
   readonly variablesOf?: SessionPoolParts['variablesOf'];
+  readonly deleted?: SessionPoolParts['deleted'];
   /** A store, host or driver of an earlier pool, to start again on what it left. */
   readonly store?: SessionStore;
   readonly host?: FakeHost;
@@ -70,6 +71,7 @@ export function makePool(options: PoolFixtureOptions = {}) {
     ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
     ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
     ...(options.variablesOf !== undefined && { variablesOf: options.variablesOf }),
+    ...(options.deleted !== undefined && { deleted: options.deleted }),
   });
   return {
     pool,
