@@ -1,6 +1,8 @@
-import Anthropic, { APIConnectionError, APIError, AuthenticationError } from '@anthropic-ai/sdk';
+import { APIConnectionError, AuthenticationError } from '@anthropic-ai/sdk';
+import type Anthropic from '@anthropic-ai/sdk';
 
-import { typedCommand } from './context.ts';
+import { createClient } from './client/connection.ts';
+import { requestFailure } from './client/request-failure.ts';
 
 /** The server bounds a turn; the client only has to outlast it. A day. */
 const TIMEOUT_MS = 86_400_000;
@@ -41,17 +43,17 @@ export class ChatConnection {
 
   private constructor(options: ChatConnectionOptions, model: string) {
     this.#options = options;
-    this.#client = createClient(options, `/sessions/${encodeURIComponent(options.session)}`);
+    this.#client = clientAt(options, `/sessions/${encodeURIComponent(options.session)}`);
     this.model = model;
   }
 
   /** Asks the server for its models, which shows whether it is there and takes the key. */
   static async open(options: ChatConnectionOptions): Promise<ChatConnection> {
     try {
-      const { data } = await createClient(options, '').models.list();
+      const { data } = await clientAt(options, '').models.list();
       return new ChatConnection(options, options.model ?? data[0]?.id ?? 'default');
     } catch (error) {
-      throw failure(error, options.url);
+      throw failure(error, options);
     }
   }
 
@@ -69,7 +71,7 @@ export class ChatConnection {
       stream.on('text', onText);
       await stream.done();
     } catch (error) {
-      throw failure(error, this.#options.url);
+      throw failure(error, this.#options);
     }
   }
 
@@ -91,56 +93,11 @@ function workspaceHeader(workspace: string | undefined): Record<string, string> 
   return { 'x-workspace': Buffer.from(workspace, 'utf8').toString('latin1') };
 }
 
-function createClient({ url, key, env }: ChatConnectionOptions, path: string): Anthropic {
-  return new Anthropic({
-    baseURL: `${url}${path}`,
-    // Given here, so that the client does not take the user's own credential from the environment and send it there.
-    apiKey: key ?? NO_KEY,
-    defaultHeaders: withoutCustomHeaders(env, key ?? NO_KEY),
-    maxRetries: 1,
-    timeout: TIMEOUT_MS,
-  });
+function clientAt({ url, key, env }: ChatConnectionOptions, path: string): Anthropic {
+  return createClient({ url: `${url}${path}`, key, env, timeoutMs: TIMEOUT_MS, maxRetries: 1 });
 }
 
-/** Headers that the environment holds for the real API are none of this server's business: they are taken out again. */
-function withoutCustomHeaders(
-  env: Readonly<Record<string, string | undefined>>,
-  key: string,
-): Record<string, string | null> {
-  // Taking these out would take ours out with them.
-  const own: Record<string, string> = { authorization: `Bearer ${key}`, 'x-api-key': key };
-  const headers: Record<string, string | null> = {};
-  for (const line of (env['ANTHROPIC_CUSTOM_HEADERS'] ?? '').split('\n')) {
-    const name = line.split(':')[0]?.trim() ?? '';
-    if (name !== '') headers[name] = own[name.toLowerCase()] ?? null;
-  }
-  return headers;
-}
-
-function failure(error: unknown, url: string): ChatFailure {
-  if (error instanceof APIConnectionError) {
-    const message = `No server answers at ${url}: start one with \`${typedCommand('serve')}\`, or name another with --url.`;
-    return new ChatFailure(message, true, error);
-  }
-  if (error instanceof AuthenticationError) {
-    return new ChatFailure(
-      `${wireMessage(error)} Name a key of the server with --key.`,
-      true,
-      error,
-    );
-  }
-  const text = error instanceof APIError ? wireMessage(error) : String(error);
-  return new ChatFailure(text, false, error);
-}
-
-/** The message within an error body of the Anthropic API, else the client's own. */
-function wireMessage(error: APIError): string {
-  const body: unknown = error.error;
-  const inner: unknown =
-    isObject(body) && isObject(body['error']) ? body['error']['message'] : undefined;
-  return typeof inner === 'string' ? inner : error.message;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+function failure(error: unknown, options: ChatConnectionOptions): ChatFailure {
+  const final = error instanceof APIConnectionError || error instanceof AuthenticationError;
+  return new ChatFailure(requestFailure(error, options), final, error);
 }

@@ -12,7 +12,7 @@ import { configSchema } from './schema.ts';
 import { defaultDataDir } from './data-dir.ts';
 import { describeIssues } from './issues.ts';
 import { didYouMean } from './nearest.ts';
-import { CLIENT_KEY_ENV, CONFIG_FILE_ENV } from './environment-names.ts';
+import { CLIENT_KEY_ENV, CLIENT_URL_ENV, CONFIG_FILE_ENV } from './environment-names.ts';
 import { ENV_PREFIX, SETTINGS } from './settings.ts';
 import { getIn, isTree, setIn } from './tree.ts';
 import { readYaml } from './yaml-source.ts';
@@ -135,6 +135,7 @@ function refuseUnknownVariables(env: ConfigSources['env'], mistakes: string[]): 
   const known = new Set([
     CONFIG_FILE_ENV,
     CLIENT_KEY_ENV,
+    CLIENT_URL_ENV,
     PROCESS_MARK,
     ...SETTINGS.map((setting) => setting.env),
   ]);

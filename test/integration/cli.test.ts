@@ -411,7 +411,7 @@ describe('roundhouse chat', () => {
     const refused = await run(['chat', '--url', `http://127.0.0.1:${port}`], {}, 'hello\n');
     expect(refused).toMatchObject({
       code: 1,
-      stderr: 'No. Name a key of the server with --key.\n',
+      stderr: 'No. Name a key of the server with --key or ROUNDHOUSE_KEY.\n',
     });
   });
 });

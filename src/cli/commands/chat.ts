@@ -3,15 +3,14 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { Interface } from 'node:readline/promises';
 
+import type { ClientFlags } from '../client/connection.ts';
 import type { CliContext } from '../context.ts';
-import { CLIENT_KEY_ENV } from '../../config/environment-names.ts';
 import { ChatConnection, ChatFailure } from '../chat-connection.ts';
+import { connect } from '../client/connection.ts';
 import { errorText } from '../../errors.ts';
 
 /** Flags of `roundhouse chat`. */
-export interface ChatFlags {
-  readonly url: string;
-  readonly key?: string;
+export interface ChatFlags extends ClientFlags {
   readonly session?: string;
   readonly model?: string;
   readonly workspace?: string;
@@ -24,9 +23,10 @@ export interface ChatFlags {
 export async function chat(flags: ChatFlags, context: CliContext): Promise<number> {
   const session = flags.session ?? `chat-${randomBytes(4).toString('hex')}`;
   try {
+    const { url, key } = await connect(flags, context);
     const connection = await ChatConnection.open({
-      url: flags.url.replace(/\/+$/, ''),
-      key: flags.key ?? context.env[CLIENT_KEY_ENV],
+      url,
+      key,
       session,
       model: flags.model,
       // A path as it is typed is relative to where it is typed.
