@@ -5,6 +5,7 @@ import type { ProgramParts } from './program-parts.ts';
 import { addAgents } from './agents.ts';
 import { addEnvironments } from './environments.ts';
 import { addLocal } from './local.ts';
+import { addSessions } from './sessions.ts';
 import { addTalk } from './talk.ts';
 import { CLIENT_KEY_ENV } from '../../config/environment-names.ts';
 import { withoutSecrets } from '../output/without-secrets.ts';
@@ -29,6 +30,7 @@ export async function createProgram(
     .showHelpAfterError('Run with --help to see what there is.');
   await addLocal(program, parts, settings);
   addTalk(program, parts);
+  addSessions(program, parts);
   addAgents(program, parts);
   addEnvironments(program, parts);
   return program;
