@@ -9,16 +9,23 @@ import { ask, makePool } from '../../test/support/pool-fixture.ts';
 import { Agents } from './agents.ts';
 import { Environments } from './environments.ts';
 import { poolPorts } from './pool-ports.ts';
+import type { AgentRules } from './agent-plan.ts';
 import { Sessions, type SessionDraft } from './sessions.ts';
 
 useFakeClock();
 
 const TENANT = 'default';
+/** Everything is allowed. */
+const AGENT_RULES: AgentRules = {
+  ownTools: true,
+  mcpServerProblem: () => undefined,
+  toolProblem: () => Promise.resolve(undefined),
+};
 const NO_DISK = new RoundhouseError('storage_failed', 'no disk');
 
 /** `joined`: the pool tells the catalog of sessions that it deletes. Without, a document can be left behind. */
 async function world(store: CatalogStore = new MemoryCatalogStore(), joined = false) {
-  const agents = new Agents({ store, ownTools: true });
+  const agents = new Agents({ store, rules: AGENT_RULES });
   const rules = { variableAllowed: () => true, folderAllowed: () => true };
   const environments = new Environments({ store, rules });
   const fixture = makePool(joined ? poolPorts(store, environments) : {});
@@ -26,7 +33,7 @@ async function world(store: CatalogStore = new MemoryCatalogStore(), joined = fa
     store,
     agents,
     environments,
-    ownTools: true,
+    rules: AGENT_RULES,
     pool: fixture.pool,
   });
   const agent = await agents.create(TENANT, anAgent());

@@ -33,7 +33,7 @@ export const TRANSITIONS: Readonly<Record<SessionStatus, readonly Transition[]>>
     { to: 'active', when: 'a prompt is about to be delivered' },
     {
       to: 'closing',
-      when: 'the process is taken: eviction, idleness, time to live, recycling, memory pressure, other options, deletion, shutdown',
+      when: 'the process is taken: eviction, idleness, time to live, recycling, memory pressure, other options, archiving, deletion, shutdown',
     },
     { to: 'error', when: 'the process ended by itself' },
     { to: 'ended', when: 'the session is withdrawn, and its process may serve another' },
