@@ -173,6 +173,7 @@ function forgetfulDriver(options: ScriptedDriverOptions): AgentDriver {
     start: (spec, signal) => new ScriptedDriver(options).start(spec, signal),
     rescueTranscript: () => driver.rescueTranscript(),
     seedTranscript: (...seed) => driver.seedTranscript(...seed),
+    forkTranscript: (...fork) => driver.forkTranscript(...fork),
   };
 }
 

@@ -28,6 +28,10 @@ export class DeltaDriver implements AgentDriver {
     // It keeps nothing.
   }
 
+  async forkTranscript(): Promise<void> {
+    // As above.
+  }
+
   async seedTranscript(): Promise<void> {
     // It remembers nothing.
   }

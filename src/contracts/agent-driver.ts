@@ -73,7 +73,10 @@ export interface AgentSpec {
 
 /** One prompt, ready to be written. */
 export interface AgentPrompt {
-  /** A UUID: the driver matches the output of the turn by it and never sends the same one twice. */
+  /**
+   * A UUID: the driver matches the output of the turn by it and never sends the same one twice. It is the uuid of the entry
+   * that stands for the prompt in the transcript.
+   */
   readonly promptId: string;
   readonly content: PromptContent;
   /** The model of this turn; absent means the session's. */
@@ -124,6 +127,16 @@ export interface AgentBinding {
   readonly workspace: string;
 }
 
+/** Which part of a conversation becomes another one. */
+export interface TranscriptFork {
+  /** The agent's id of the conversation that goes on as it is. */
+  readonly from: string;
+  /** The agent's id of the new one; nobody uses it yet. */
+  readonly to: string;
+  /** Ids of the prompts that the new one must not know, nor anything after them, in their order; `[]` takes everything. */
+  readonly before: readonly string[];
+}
+
 /** Starts agent processes. Every failure is a `RoundhouseError`: `agent_unavailable`, `session_connection_failed`. */
 export interface AgentDriver {
   readonly name: string;
@@ -151,6 +164,12 @@ export interface AgentDriver {
     history: readonly SeedMessage[],
     transcripts: TranscriptStore,
   ): Promise<void>;
+  /**
+   * Writes the beginning of a conversation under another id, so that a start with `resume` knows exactly that. Prompts that
+   * left nothing in the transcript are passed over. Takes nothing from the first, whose process may run. May be repeated:
+   * the last call counts.
+   */
+  forkTranscript(fork: TranscriptFork, transcripts: TranscriptStore): Promise<void>;
 }
 
 /** One live process, bound to one session for ever. */

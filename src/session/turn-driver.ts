@@ -32,7 +32,7 @@ export interface TurnRun {
  */
 export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   const { turn, attachment, journal } = run;
-  await journal.append([deliveredRecord(turn.id, attachment.clientId)]);
+  await journal.append([deliveredRecord(turn.id, attachment.clientId, turn.promptId)]);
   // Stopped while that was being written: the process never sees the prompt.
   if (turn.cause !== undefined) return { end: endBy(turn.cause, 'interrupted'), usable: true };
   const { process } = attachment.connection;

@@ -21,12 +21,15 @@ export function promptRecord(
   return { turnId, body: { type: 'user.message', id: newEventId(), content }, detail: { prompt } };
 }
 
-/** Written before the prompt is: from here on the prompt is never delivered again. */
-export function deliveredRecord(turnId: string, clientId: string): NewRecord {
+/**
+ * Written before the prompt is: from here on the prompt is never delivered again. `promptId` stands for it in the
+ * transcript, if it gets there.
+ */
+export function deliveredRecord(turnId: string, clientId: string, promptId: string): NewRecord {
   return {
     turnId,
     body: { type: 'session.status_running', id: newEventId(), processed_at: wallClockIso() },
-    detail: { delivered: true, clientId },
+    detail: { delivered: true, clientId, transcriptUuid: promptId },
   };
 }
 

@@ -642,6 +642,85 @@ export function describeAgentDriver(
         expect(turn.text).toContain('another seeded question');
       });
 
+      test('forks before a prompt: the fork knows what was before it, and neither hears of the other', async () => {
+        const spec = await specOf();
+        const { agentSessionId: from } = spec;
+        const ids = [randomUUID(), randomUUID(), randomUUID()];
+        const asked = (process: AgentProcess, at: number): Promise<TurnOutputs> =>
+          run(
+            process,
+            harness.prompts.recall(`prompt ${at} of the trunk`),
+            undefined,
+            undefined,
+            ids[at],
+          );
+        await withProcess(spec, async (process) => {
+          await asked(process, 0);
+          await run(process, harness.prompts.tool('tool-of-the-trunk'));
+          await asked(process, 1);
+          await asked(process, 2);
+        });
+        const to = randomUUID();
+        const before = [randomUUID(), ids[1] ?? '', ids[2] ?? ''];
+        const fork = { from, to, before };
+        await harness.driver.forkTranscript({ ...fork, before: [] }, harness.transcripts);
+        await harness.driver.forkTranscript(fork, harness.transcripts);
+
+        const goOn = async (agentSessionId: string, what: string): Promise<string> => {
+          const next = await specOf({ agentSessionId, resume: true });
+          const { text } = await withProcess(next, (process) =>
+            run(process, harness.prompts.recall(what)),
+          );
+          return text;
+        };
+        const inFork = await goOn(to, 'a prompt of the fork');
+        expect(inFork).toContain('prompt 0 of the trunk');
+        expect(inFork).not.toContain('prompt 1 of the trunk');
+        expect(inFork).not.toContain('prompt 2 of the trunk');
+        const stored = await harness.transcripts.load({ agentSessionId: to, subpath: '' });
+        expect(JSON.stringify(stored)).not.toContain('prompt 1 of the trunk');
+        expect(JSON.stringify(stored)).not.toContain(from);
+
+        const inTrunk = await goOn(from, 'a prompt of the trunk');
+        expect(inTrunk).toContain('prompt 2 of the trunk');
+        expect(inTrunk).not.toContain('a prompt of the fork');
+        expect(await goOn(to, 'another prompt of the fork')).toContain('a prompt of the fork');
+      });
+
+      test('forks while its process runs on, with all that it came to', async () => {
+        const spec = await specOf();
+        const to = randomUUID();
+        await withProcess(spec, async (process) => {
+          await run(process, harness.prompts.recall('said before the fork'));
+          const fork = { from: spec.agentSessionId, to, before: [] };
+          await harness.driver.forkTranscript(fork, harness.transcripts);
+          const after = await run(process, harness.prompts.recall('said after the fork'));
+          expect(after.text).toContain('said before the fork');
+        });
+        const next = await specOf({ agentSessionId: to, resume: true });
+        const { text } = await withProcess(next, (process) =>
+          run(process, harness.prompts.recall('said in the fork')),
+        );
+        expect(text).toContain('said before the fork');
+        expect(text).not.toContain('said after the fork');
+      });
+
+      test('that is forked before its first prompt begins anew', async () => {
+        const spec = await specOf();
+        const promptId = randomUUID();
+        await withProcess(spec, (process) =>
+          run(process, harness.prompts.recall('the first of all'), undefined, undefined, promptId),
+        );
+        const to = randomUUID();
+        const fork = { from: spec.agentSessionId, to, before: [promptId] };
+        await harness.driver.forkTranscript(fork, harness.transcripts);
+        expect(await harness.transcripts.listSubpaths(to)).toEqual([]);
+        const { text } = await withProcess(await specOf({ agentSessionId: to }), (process) =>
+          run(process, harness.prompts.recall('the first of the fork')),
+        );
+        expect(text).not.toContain('the first of all');
+      });
+
       test('takes tool calls, their results and images in a history', async ({ skip }) => {
         skipIn(skip, 'seeded tools and images');
         const agentSessionId = randomUUID();
@@ -908,6 +987,7 @@ async function run(
   text: string,
   watch?: (output: AgentOutput, interrupt: () => void) => void,
   model?: string,
+  promptId?: string,
 ): Promise<TurnOutputs> {
   const outputs: AgentOutput[] = [];
   let interrupting: Promise<void> | undefined;
@@ -917,6 +997,7 @@ async function run(
   for await (const batch of process.prompt({
     ...prompt(text),
     ...(model === undefined ? {} : { model }),
+    ...(promptId === undefined ? {} : { promptId }),
   })) {
     expect(batch.length, 'what is handed over is never empty').toBeGreaterThan(0);
     for (const output of batch) {

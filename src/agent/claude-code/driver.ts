@@ -9,6 +9,7 @@ import type {
   AgentOptions,
   AgentProcess,
   AgentSpec,
+  TranscriptFork,
 } from '../../contracts/agent-driver.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
 import type { OpenedTools, ToolEndpoint } from '../../contracts/tool-endpoint.ts';
@@ -32,6 +33,7 @@ import { createRedact } from './redact.ts';
 import { sdkOptions } from './sdk-options.ts';
 import { AgentChild } from './spawn.ts';
 import { seedEntries } from './transcript.ts';
+import { forkTranscripts } from './transcript-fork.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
 
 /** Settings and collaborators of the driver. */
@@ -105,6 +107,10 @@ class ClaudeCodeDriver implements AgentDriver {
       { agentSessionId, subpath: '' },
       seedEntries(agentSessionId, history),
     );
+  }
+
+  forkTranscript(fork: TranscriptFork, transcripts: TranscriptStore): Promise<void> {
+    return forkTranscripts(fork, transcripts);
   }
 
   async #launch(spec: AgentSpec, executable: string, signal: AbortSignal): Promise<AgentProcess> {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { SeedMessage, TranscriptEntry } from '../../contracts/transcripts.ts';
 import { RoundhouseError } from '../../errors.ts';
 import { wallClockMs } from '../../time/clock.ts';
+import { isRecord } from './unknown.ts';
 
 /**
  * The only file that knows the form of Claude Code's transcript. It is the CLI's own and documented nowhere: what stands
@@ -162,6 +163,45 @@ export function isAgentMetadata(entry: TranscriptEntry): boolean {
 /** The side file's content as the entry that the store keeps. */
 export function agentMetadataEntry(content: Block): TranscriptEntry {
   return { ...content, type: AGENT_METADATA };
+}
+
+/**
+ * What of a conversation came before prompts: everything up to the first entry that one of `prompts` stands for. What the
+ * agent writes ahead of a prompt has no uuid (that it queued it, say) and goes with it.
+ */
+export function conversationBefore(
+  entries: readonly TranscriptEntry[],
+  prompts: ReadonlySet<string>,
+): readonly TranscriptEntry[] {
+  const cut = entries.findIndex(({ uuid }) => uuid !== undefined && prompts.has(uuid));
+  if (cut < 0) return entries;
+  return entries.slice(
+    0,
+    entries.findLastIndex(({ uuid }, at) => at < cut && uuid !== undefined) + 1,
+  );
+}
+
+/** The entry as one of another conversation. Uuids stay: they are unique within a conversation, and records name them. */
+export function ofConversation(entry: TranscriptEntry, agentSessionId: string): TranscriptEntry {
+  return entry['sessionId'] === undefined ? entry : { ...entry, sessionId: agentSessionId };
+}
+
+/** Ids of the tool calls in messages of the model. */
+export function toolCallsIn(entries: readonly TranscriptEntry[]): Set<string> {
+  const calls = entries.flatMap(({ type, message }) =>
+    type === 'assistant' && isRecord(message) && Array.isArray(message['content'])
+      ? message['content'].flatMap((block: unknown) =>
+          isRecord(block) && typeof block['id'] === 'string' ? [block['id']] : [],
+        )
+      : [],
+  );
+  return new Set(calls);
+}
+
+/** The tool call that a subagent works for, as its transcript says; undefined when it does not. */
+export function subagentOf(entries: readonly TranscriptEntry[]): string | undefined {
+  const call = entries.find(isAgentMetadata)?.['toolUseId'];
+  return typeof call === 'string' ? call : undefined;
 }
 
 /** The entry as the side file's content, which has no type. */

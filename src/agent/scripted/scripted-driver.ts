@@ -1,6 +1,11 @@
 import { echoScript, type Script } from './script.ts';
 import { ScriptedProcess } from './scripted-process.ts';
-import type { AgentDriver, AgentProcess, AgentSpec } from '../../contracts/agent-driver.ts';
+import type {
+  AgentDriver,
+  AgentProcess,
+  AgentSpec,
+  TranscriptFork,
+} from '../../contracts/agent-driver.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
 import { RoundhouseError } from '../../errors.ts';
 import { sleep } from '../../time/timers.ts';
@@ -89,5 +94,17 @@ export class ScriptedDriver implements AgentDriver {
           : message.content.map((block) => String(block['text'] ?? block['type'])).join(' '),
     }));
     await transcripts.append({ agentSessionId, subpath: '' }, entries);
+  }
+
+  async forkTranscript(
+    { from, to, before }: TranscriptFork,
+    transcripts: TranscriptStore,
+  ): Promise<void> {
+    const entries = await transcripts.load({ agentSessionId: from, subpath: '' });
+    const cut = entries.findIndex(({ uuid }) => uuid !== undefined && before.includes(uuid));
+    await transcripts.replace(
+      { agentSessionId: to, subpath: '' },
+      cut < 0 ? entries : entries.slice(0, cut),
+    );
   }
 }

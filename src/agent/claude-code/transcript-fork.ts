@@ -1,0 +1,45 @@
+import type { TranscriptFork } from '../../contracts/agent-driver.ts';
+import type {
+  TranscriptEntry,
+  TranscriptKey,
+  TranscriptStore,
+} from '../../contracts/transcripts.ts';
+import { conversationBefore, ofConversation, subagentOf, toolCallsIn } from './transcript.ts';
+
+/** Writes the part of a conversation that a fork has, with the subagents that were called in it. */
+export async function forkTranscripts(
+  { from, to, before }: TranscriptFork,
+  transcripts: TranscriptStore,
+): Promise<void> {
+  const main = await transcripts.load({ agentSessionId: from, subpath: '' });
+  const kept = conversationBefore(main, new Set(before));
+  await write({ agentSessionId: to, subpath: '' }, kept, transcripts);
+
+  const calls = toolCallsIn(kept);
+  const subpaths = await transcripts.listSubpaths(from);
+  const left = new Set(subpaths.filter((subpath) => subpath !== ''));
+  // Subagents call subagents: each round finds those that were called in what the one before has found.
+  for (let found = true; found;) {
+    found = false;
+    for (const subpath of left) {
+      const entries = await transcripts.load({ agentSessionId: from, subpath });
+      const call = subagentOf(entries);
+      if (call === undefined || !calls.has(call)) continue;
+      await write({ agentSessionId: to, subpath }, entries, transcripts);
+      for (const id of toolCallsIn(entries)) calls.add(id);
+      left.delete(subpath);
+      found = true;
+    }
+  }
+}
+
+function write(
+  key: TranscriptKey,
+  entries: readonly TranscriptEntry[],
+  transcripts: TranscriptStore,
+): Promise<void> {
+  return transcripts.replace(
+    key,
+    entries.map((entry) => ofConversation(entry, key.agentSessionId)),
+  );
+}
