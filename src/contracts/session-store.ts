@@ -61,6 +61,13 @@ export type NewSession = Omit<
   | 'lastActiveAt'
 >;
 
+/** Up to where a session is copied. */
+export interface ForkSource {
+  readonly sessionId: string;
+  /** The number of the last record that may come along. */
+  readonly upto: number;
+}
+
 /** Fields of a row that change. */
 export type SessionPatch = Partial<
   Pick<
@@ -159,6 +166,12 @@ export interface SessionStore {
   readonly transcripts: TranscriptStore;
   /** Creates a session with epoch 1. `session_busy` when the tenant has one of that name. */
   createSession(session: NewSession): Promise<SessionRow>;
+  /**
+   * Creates a session as {@link SessionStore.createSession} does, with records of another one, in one transaction: those up to
+   * a number, of turns that had ended by then, under numbers of their own from 1. `session_not_found` when there is no such
+   * other one.
+   */
+  forkSession(session: NewSession, source: ForkSource): Promise<SessionRow>;
   getSession(id: string): Promise<SessionRow | undefined>;
   findSession(tenant: string, name: string): Promise<SessionRow | undefined>;
   /** Newest first. `tenant` undefined means all of them (the host's own housekeeping). `limit` 1 to 1000. */

@@ -12,6 +12,7 @@ import {
   someRecords,
 } from './session-samples.ts';
 import { describeEventQueries } from './event-queries.ts';
+import { describeSessionFork } from './session-fork.ts';
 import { describeTranscripts } from './transcripts.ts';
 
 /** An opened store; `reopen` closes it and opens what it kept, and is absent where nothing is kept. */
@@ -648,6 +649,7 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
     });
 
     describeEventQueries(() => store);
+    describeSessionFork(() => store);
     describeTranscripts(() => store);
 
     describe('deleting', () => {

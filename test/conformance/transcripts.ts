@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionStore } from '../../src/contracts/session-store.ts';
+import type { TranscriptPage } from '../../src/contracts/transcripts.ts';
 import { anEntry, failsWith } from './session-samples.ts';
 
 const main = { agentSessionId: '0b0e7e54-0000-4000-8000-000000000001', subpath: '' };
@@ -20,6 +21,37 @@ export function describeTranscripts(store: () => SessionStore): void {
       await transcripts().append(main, []);
       await transcripts().append(main, entries.slice(100));
       expect(await transcripts().load(main)).toStrictEqual(entries);
+    });
+
+    it('is read in pages, bounded in entries and in bytes, of which none is empty', async () => {
+      const texts = ['a', 'b', 'c'.repeat(5_000), 'd', 'e', 'f'];
+      const entries = texts.map((text, index) => anEntry(`u-${index}`, text));
+      await transcripts().append(main, entries.slice(0, 4));
+      // What was there already leaves no hole.
+      await transcripts().append(main, entries);
+      await transcripts().append({ ...main, subpath: 'sub' }, [anEntry('other', 'other')]);
+      const walk = async (limit: number, maxBytes: number): Promise<number[]> => {
+        const all: unknown[] = [];
+        const sizes: number[] = [];
+        for (let after: number | null = 0; after !== null;) {
+          const page: TranscriptPage = await transcripts().read(main, { after, limit, maxBytes });
+          all.push(...page.entries);
+          sizes.push(page.entries.length);
+          after = page.next;
+        }
+        expect(all).toEqual(entries);
+        return sizes;
+      };
+      expect(await walk(10, 1_000_000)).toEqual([6]);
+      expect(await walk(6, 1_000_000)).toEqual([6]);
+      expect(await walk(4, 1_000_000)).toEqual([4, 2]);
+      expect(await walk(10, 1_000)).toEqual([2, 1, 3]);
+      expect(await walk(10, 1)).toEqual([1, 1, 1, 1, 1, 1]);
+      const unknown = { agentSessionId: 'unknown', subpath: '' };
+      const nothing = { entries: [], next: null };
+      expect(await transcripts().read(unknown, { after: 0, limit: 5, maxBytes: 1 })).toEqual(
+        nothing,
+      );
     });
 
     it('skips an entry whose uuid is there already, within an append and between appends', async () => {

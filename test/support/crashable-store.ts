@@ -18,6 +18,7 @@ export class CrashableStore implements SessionStore {
     this.transcripts = {
       append: (...call) => this.#reach(() => transcripts.append(...call)),
       load: (...call) => this.#reach(() => transcripts.load(...call)),
+      read: (...call) => this.#reach(() => transcripts.read(...call)),
       listSubpaths: (...call) => this.#reach(() => transcripts.listSubpaths(...call)),
       replace: (...call) => this.#reach(() => transcripts.replace(...call)),
     };
@@ -34,6 +35,8 @@ export class CrashableStore implements SessionStore {
 
   createSession: SessionStore['createSession'] = (...call) =>
     this.#reach(() => this.#store.createSession(...call));
+  forkSession: SessionStore['forkSession'] = (...call) =>
+    this.#reach(() => this.#store.forkSession(...call));
   getSession: SessionStore['getSession'] = (...call) =>
     this.#reach(() => this.#store.getSession(...call));
   findSession: SessionStore['findSession'] = (...call) =>

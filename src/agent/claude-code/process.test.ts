@@ -16,6 +16,7 @@ import { TranscriptMirror } from './transcript-mirror.ts';
 const EMPTY_STORE: TranscriptStore = {
   append: () => Promise.resolve(),
   load: () => Promise.resolve([]),
+  read: () => Promise.resolve({ entries: [], next: null }),
   listSubpaths: () => Promise.resolve([]),
   replace: () => Promise.resolve(),
 };

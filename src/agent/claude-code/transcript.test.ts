@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type {
   TranscriptEntry,
   TranscriptKey,
+  TranscriptPage,
   TranscriptStore,
 } from '../../contracts/transcripts.ts';
 import {
@@ -28,6 +29,9 @@ class TestTranscripts implements TranscriptStore {
   }
   async load({ subpath }: TranscriptKey): Promise<TranscriptEntry[]> {
     return this.kept.get(subpath) ?? [];
+  }
+  async read({ subpath }: TranscriptKey): Promise<TranscriptPage> {
+    return { entries: this.kept.get(subpath) ?? [], next: null };
   }
   async listSubpaths(): Promise<string[]> {
     return [...this.kept.keys()].toSorted();

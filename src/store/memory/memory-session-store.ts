@@ -5,6 +5,7 @@ import type {
   EventBounds,
   EventPage,
   EventQuery,
+  ForkSource,
   NewSession,
   RequestMark,
   SessionPage,
@@ -116,6 +117,25 @@ export class MemorySessionStore implements SessionStore {
     this.#sessions.set(row.id, stored);
     this.#byName.set(key, stored);
     return copy(row);
+  }
+
+  async forkSession(session: NewSession, { sessionId, upto }: ForkSource): Promise<SessionRow> {
+    this.#checkOpen();
+    const source = this.#sessions.get(sessionId);
+    if (source === undefined) throw sessionNotFound(sessionId);
+    const open = this.#openTurns.filter((turn) => turn.session === source);
+    const goOn = new Set([
+      ...open.map(({ turnId }) => turnId),
+      ...source.events.flatMap(({ number, turnId }) =>
+        number > upto && turnId !== null ? [turnId] : [],
+      ),
+    ]);
+    const records = source.events
+      .filter(({ number, turnId }) => number <= upto && (turnId === null || !goOn.has(turnId)))
+      .map((event, index) => ({ ...recordOf(event), sessionId: session.id, number: index + 1 }));
+    const row = await this.createSession(session);
+    await this.append(row.id, row.epoch, records);
+    return row;
   }
 
   async getSession(id: string): Promise<SessionRow | undefined> {

@@ -1,15 +1,21 @@
 import type {
   TranscriptEntry,
   TranscriptKey,
+  TranscriptPage,
+  TranscriptPageQuery,
   TranscriptStore,
 } from '../../contracts/transcripts.ts';
+import { countWithin } from '../event-queries.ts';
 import { toJson } from '../json.ts';
+import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
 
 /** One transcript: its entries as JSON, which is a deep copy that nobody can change, and the uuids among them. */
 interface Transcript {
   readonly entries: string[];
   readonly uuids: Set<string>;
 }
+
+const NOTHING: Pick<Transcript, 'entries'> = { entries: [] };
 
 /** An entry on its way into a transcript. */
 interface Line {
@@ -35,6 +41,22 @@ export class MemoryTranscriptStore implements TranscriptStore {
     this.#checkOpen();
     const transcript = this.#conversations.get(key.agentSessionId)?.get(key.subpath);
     return (transcript?.entries ?? []).map((json): TranscriptEntry => JSON.parse(json));
+  }
+
+  async read(
+    key: TranscriptKey,
+    { after, limit, maxBytes }: TranscriptPageQuery,
+  ): Promise<TranscriptPage> {
+    this.#checkOpen();
+    checkLimit(limit, MAX_READ_RECORDS);
+    const { entries } = this.#conversations.get(key.agentSessionId)?.get(key.subpath) ?? NOTHING;
+    const lines = entries.slice(after, after + limit);
+    const sizes = lines.map((json) => Buffer.byteLength(json));
+    const next = after + countWithin(sizes, maxBytes);
+    return {
+      entries: entries.slice(after, next).map((json): TranscriptEntry => JSON.parse(json)),
+      next: next < entries.length ? next : null,
+    };
   }
 
   async listSubpaths(agentSessionId: string): Promise<string[]> {

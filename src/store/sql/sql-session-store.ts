@@ -4,6 +4,7 @@ import type {
   EventBounds,
   EventPage,
   EventQuery,
+  ForkSource,
   NewSession,
   RequestMark,
   SessionPage,
@@ -33,6 +34,7 @@ import type { TurnMark } from '../record-rules.ts';
 import { planTrim, recordBytes, type TrimState } from '../trim-rules.ts';
 import { inChunks } from './chunks.ts';
 import { CompiledStatements } from './compiled-statements.ts';
+import { copyEvents, insertSession } from './sql-session-fork.ts';
 import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database, EventsTable } from './schema.ts';
 import { SqlCatalogStore } from './sql-catalog-store.ts';
@@ -74,16 +76,17 @@ export class SqlSessionStore implements SessionStore {
   }
 
   createSession(session: NewSession): Promise<SessionRow> {
-    return this.#mapped(async () => {
-      const row = await this.#db
-        .insertInto('sessions')
-        .values(newSessionColumns(session))
-        .onConflict((conflict) => conflict.columns(['tenant', 'name']).doNothing())
-        .returningAll()
-        .executeTakeFirst();
-      if (row === undefined) throw nameTaken(session.name);
-      return toSession(row);
-    });
+    return this.#mapped(() => insertSession(this.#db, session));
+  }
+
+  forkSession(session: NewSession, source: ForkSource): Promise<SessionRow> {
+    return this.#mapped(() =>
+      this.#db.transaction().execute(async (trx) => {
+        const row = await insertSession(trx, session);
+        await copyEvents(trx, row.id, source);
+        return row;
+      }),
+    );
   }
 
   getSession(id: string): Promise<SessionRow | undefined> {

@@ -1,11 +1,15 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { RoundhouseError } from '../../errors.ts';
 import type {
   TranscriptEntry,
   TranscriptKey,
+  TranscriptPage,
+  TranscriptPageQuery,
   TranscriptStore,
 } from '../../contracts/transcripts.ts';
+import { countWithin } from '../event-queries.ts';
 import { toJson } from '../json.ts';
+import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
 import { inChunks } from './chunks.ts';
 import type { Database } from './schema.ts';
 
@@ -39,6 +43,33 @@ export class SqlTranscriptStore implements TranscriptStore {
         .orderBy('position')
         .execute();
       return rows.map((row): TranscriptEntry => JSON.parse(row.entry));
+    });
+  }
+
+  read(
+    key: TranscriptKey,
+    { after, limit, maxBytes }: TranscriptPageQuery,
+  ): Promise<TranscriptPage> {
+    return this.#mapped(async () => {
+      checkLimit(limit, MAX_READ_RECORDS);
+      const entries = this.#db
+        .selectFrom('transcript_entries')
+        .where('agent_session_id', '=', key.agentSessionId)
+        .where('subpath', '=', key.subpath)
+        .where('position', '>', after)
+        .orderBy('position');
+      const found = await entries
+        .select(['position', sql<number>`octet_length(entry)`.as('bytes')])
+        .limit(limit + 1)
+        .execute();
+      const sizes = found.slice(0, limit).map(({ bytes }) => bytes);
+      const last = found[countWithin(sizes, maxBytes) - 1]?.position;
+      if (last === undefined) return { entries: [], next: null };
+      const rows = await entries.select('entry').where('position', '<=', last).execute();
+      return {
+        entries: rows.map((row): TranscriptEntry => JSON.parse(row.entry)),
+        next: found.at(-1)?.position === last ? null : last,
+      };
     });
   }
 
