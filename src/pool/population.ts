@@ -1,5 +1,6 @@
 import { BrokenSessions } from './broken-sessions.ts';
 import { Deletion, type SessionDeleted } from './deletion.ts';
+import { Forking, type ForkRequest } from './forking.ts';
 import { isEvictable, isFresh, UNUSED_GRACE_SECONDS } from './eviction.ts';
 import { isSpent, startHousekeeping } from './housekeeping.ts';
 import { Newcomers } from './newcomers.ts';
@@ -42,6 +43,7 @@ export class Population {
   readonly #newcomers: Newcomers;
   readonly #broken: BrokenSessions;
   readonly #deletion: Deletion;
+  readonly #forking: Forking;
   readonly #stopHousekeeping: () => void;
   #undelivered = new Undelivered();
   #refusal: RoundhouseError | undefined;
@@ -77,6 +79,7 @@ export class Population {
     this.#residents = residents;
     const deletion = new Deletion({ ...parts, residents, quota, broken });
     this.#deletion = deletion;
+    this.#forking = new Forking({ ...parts, quota });
     this.#newcomers = new Newcomers({
       ...parts,
       removeData: (row) => deletion.removeData(row),
@@ -145,6 +148,11 @@ export class Population {
     return this.#residents.createIdentified(request);
   }
 
+  /** Makes a session that begins as a copy of a known one; see {@link Forking.fork}. */
+  fork(source: SessionRow, request: ForkRequest): Promise<SessionRow> {
+    return this.#forking.fork(source, request);
+  }
+
   /**
    * A call waits for the session. False, and nothing more is to be told, when that is not a new one. Else
    * {@link Population.callerLeaves} is due, with {@link Population.callerAnswered} before it when the call got the session.
@@ -193,6 +201,7 @@ export class Population {
   async leave(refusal: RoundhouseError): Promise<void> {
     // One that was on its way may bring a prepared process along.
     await this.#residents.arrived();
+    await this.#forking.settled();
     await Promise.all(this.clients().map((client) => this.#forget(client, refusal)));
     await this.#residents.empty();
   }

@@ -1,4 +1,5 @@
 import type { SessionDeleted } from './deletion.ts';
+import type { ForkRequest } from './forking.ts';
 import { Handover } from './handover.ts';
 import { KnownSessions, notFound } from './known-sessions.ts';
 import { NamedWorkspaces, refuseOtherWorkspace, type WorkspaceRules } from './named-workspaces.ts';
@@ -175,8 +176,7 @@ export class SessionPool {
    * `invalid_request`, `workspace_not_allowed` and `workspace_unavailable`.
    */
   async createSession(request: IdentifiedSession): Promise<SessionRow> {
-    if (!this.#parts.options.enabled)
-      throw new RoundhouseError('pool_disabled', 'Session pool is disabled');
+    this.#checkEnabled();
     const { tenant, agent, mayTakeSpare, announce } = request;
     const workspace =
       request.workspace === undefined
@@ -190,6 +190,19 @@ export class SessionPool {
       mayTakeSpare,
       announce,
     });
+  }
+
+  /**
+   * Makes a session that begins as a copy of a known one, under its id as its name, and waits for no process. The two go on
+   * independently. Rejects with `session_not_found`, `pool_disabled`, `draining`, `workspace_not_allowed` and
+   * `workspace_unavailable` for a folder that was named, and what {@link Forking.fork} rejects with.
+   */
+  async forkSession(tenant: string, name: string, request: ForkRequest): Promise<SessionRow> {
+    this.#checkEnabled();
+    const source = await this.#known.get(tenant, name);
+    if (!source.ownsWorkspace) await this.#workspaces.find(tenant, source.workspace);
+    if (this.#refusal !== undefined) throw this.#refusal;
+    return this.#population.fork(source, request);
   }
 
   /**
@@ -314,6 +327,11 @@ export class SessionPool {
   close(): Promise<void> {
     this.#hurry.resolve();
     return this.drain(0);
+  }
+
+  #checkEnabled(): void {
+    if (!this.#parts.options.enabled)
+      throw new RoundhouseError('pool_disabled', 'Session pool is disabled');
   }
 
   async #shutDown(drainMs: number): Promise<void> {
