@@ -17,6 +17,10 @@ import { snapshotOf } from './session-agent.ts';
 import { checkChange, updatedEvent, type SessionChange } from './session-change.ts';
 import { activityOf, viewOf, type SessionActivity, type SessionView } from './session-view.ts';
 
+/** Longest title that the API takes. */
+const MAX_TITLE_CHARS = 1_024;
+const FORK_MARK = ' (fork)';
+
 /** What a client asks a session to be made of. */
 export interface SessionDraft {
   readonly agent: {
@@ -35,10 +39,23 @@ export interface SessionDraft {
   readonly prompts: readonly PromptContent[];
 }
 
+/** What a client asks a fork to be. */
+export interface SessionForkDraft {
+  /** The event from which on the two differ. Default: the end of what is complete. */
+  readonly eventId: string | undefined;
+  /** Default: that of the other one, marked. */
+  readonly title: string | null | undefined;
+}
+
 /** What of the pool the resource works with. */
 export type SessionsPool = Pick<
   SessionPool,
-  'busySessions' | 'createSession' | 'deleteSession' | 'findClient' | 'getSessionInfo'
+  | 'busySessions'
+  | 'createSession'
+  | 'deleteSession'
+  | 'findClient'
+  | 'forkSession'
+  | 'getSessionInfo'
 >;
 
 /** Which sessions are asked for. */
@@ -101,11 +118,11 @@ export class Sessions {
    * then there is none.
    */
   async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
-    const { environments, rules, pool, placeFiles } = this.#parts;
+    const { environments, rules, pool } = this.#parts;
     const agent = await this.#agentOf(tenant, draft.agent);
     const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
     await environments.check(tenant, environment.body);
-    if (draft.resources.length > 0 && placeFiles === undefined) throw noFiles();
+    if (draft.resources.length > 0 && this.#parts.placeFiles === undefined) throw noFiles();
     const { options } = await planAgent(agent, rules);
     const definition: SessionDefinition = {
       agent,
@@ -115,26 +132,42 @@ export class Sessions {
       resources: draft.resources.map(newResource),
       budget: draft.budget,
     };
-    let kept: Kept<SessionDefinition> | undefined;
-    try {
-      // The document first: one without a session behind it is shown to nobody, and a session without one would count.
-      const row = await pool.createSession({
+    return this.#make(tenant, definition, draft.prompts, (announce) =>
+      pool.createSession({
         tenant,
         agent: options,
         workspace: folderOf(environment.body),
         mayTakeSpare: Object.keys(environment.body.variables).length === 0,
-        announce: async (id) => {
-          kept = await this.#documents.create(tenant, definition, id);
-        },
-      });
-      if (definition.resources.length > 0) await placeFiles?.(row, definition.resources);
-      await this.#prompt(tenant, row.id, draft.prompts);
-      return this.#documents.found(row.id, kept && (await this.#view(tenant, kept)));
-    } catch (error) {
-      // What is left when that fails too can be removed under its id, and is shown to nobody without a session.
-      if (kept !== undefined) await this.#erase(tenant, kept.id).catch(() => {});
-      throw error;
-    }
+        announce,
+      }),
+    );
+  }
+
+  /**
+   * Makes a session that begins as a copy of another one, archived or not, up to a complete point; what was given to that one
+   * is given to it: the agent, the environment, metadata, files, a budget of the same height. Rejects with `not_found`,
+   * `environment_archived`, `session_busy`, and with what the pool refuses a fork for; then there is none.
+   */
+  async fork(
+    tenant: string,
+    id: string,
+    { eventId, title }: SessionForkDraft,
+  ): Promise<SessionView> {
+    const { environments, pool } = this.#parts;
+    const { body } = (await this.view(tenant, id)).kept;
+    const environment = inUse(await environments.get(tenant, body.environmentId), 'environment');
+    await environments.check(tenant, environment.body);
+    const definition: SessionDefinition = {
+      ...body,
+      title: title === undefined ? forkTitle(body.title) : title,
+      resources: body.resources.map(({ file_id, mount_path }) =>
+        newResource({ file_id, mount_path }),
+      ),
+      forkedFrom: { sessionId: id, eventId: eventId ?? null },
+    };
+    return this.#make(tenant, definition, [], (announce) =>
+      pool.forkSession(tenant, id, { eventId, announce }),
+    );
   }
 
   /** What it was made of, archived or not. Whether there is still a session behind it, {@link Sessions.view} tells. */
@@ -213,6 +246,32 @@ export class Sessions {
     await this.#erase(tenant, id);
   }
 
+  /**
+   * Makes the session of a definition. The document comes first: one without a session behind it is shown to nobody, and a
+   * session without one would count.
+   */
+  async #make(
+    tenant: string,
+    definition: SessionDefinition,
+    prompts: SessionDraft['prompts'],
+    makeRow: (announce: (id: string) => Promise<void>) => Promise<SessionRow>,
+  ): Promise<SessionView> {
+    let kept: Kept<SessionDefinition> | undefined;
+    try {
+      const row = await makeRow(async (id) => {
+        kept = await this.#documents.create(tenant, definition, id);
+      });
+      if (definition.resources.length > 0)
+        await this.#parts.placeFiles?.(row, definition.resources);
+      await this.#prompt(tenant, row.id, prompts);
+      return this.#documents.found(row.id, kept && (await this.#view(tenant, kept)));
+    } catch (error) {
+      // What is left when that fails too can be removed under its id, and is shown to nobody without a session.
+      if (kept !== undefined) await this.#erase(tenant, kept.id).catch(() => {});
+      throw error;
+    }
+  }
+
   async #view(tenant: string, kept: Kept<SessionDefinition>): Promise<SessionView | undefined> {
     return viewOf(kept, await this.#parts.pool.getSessionInfo(tenant, kept.id));
   }
@@ -264,6 +323,13 @@ function inUse<Body>(kept: Kept<Body>, kind: 'agent' | 'environment'): Kept<Body
 
 function folderOf({ workspace }: EnvironmentDefinition): string | undefined {
   return workspace.type === 'folder' ? workspace.path : undefined;
+}
+
+/** As Claude Code names its own forks. */
+function forkTitle(title: string | null): string | null {
+  return title === null
+    ? null
+    : `${title.slice(0, MAX_TITLE_CHARS - FORK_MARK.length)}${FORK_MARK}`;
 }
 
 function newResource(file: SessionDraft['resources'][number]): SessionResource {

@@ -16,6 +16,15 @@ export interface SessionDefinition {
   readonly resources: readonly SessionResource[];
   /** Null without one, and for ever after: a budget is given when the session is made. */
   readonly budget: BetaManagedAgentsBudgetLimit | null;
+  /** Set when it began as a copy of another session, which may be gone by now. */
+  readonly forkedFrom?: SessionOrigin;
+}
+
+/** Where a fork comes from. */
+export interface SessionOrigin {
+  readonly sessionId: string;
+  /** The event that was named; null for the end of what was complete. */
+  readonly eventId: string | null;
 }
 
 /** A file that was put into the session's workspace when it was made. */

@@ -91,8 +91,17 @@ export function parseSessionUpdate(body: unknown): SessionUpdate {
   };
 }
 
-/** A session as the API shows it. */
-export function toSession(state: SessionState): BetaManagedAgentsSession {
+/** What of a session the API has no words for. */
+export interface RoundhouseSession {
+  /** The session and the event that it was forked from; an event of null is the end of what was complete. */
+  readonly forked_from: { readonly session_id: string; readonly event_id: string | null } | null;
+}
+
+/** A session as the API shows it, with what it has no words for in a field of its own. */
+export function toSession(
+  state: SessionState,
+): BetaManagedAgentsSession & { roundhouse: RoundhouseSession } {
+  const { forkedFrom } = state.kept.body;
   const { id, createdAt, archivedAt, body } = state.kept;
   return {
     type: 'session',
@@ -115,6 +124,12 @@ export function toSession(state: SessionState): BetaManagedAgentsSession {
     created_at: createdAt,
     updated_at: state.updatedAt,
     archived_at: archivedAt,
+    roundhouse: {
+      forked_from:
+        forkedFrom === undefined
+          ? null
+          : { session_id: forkedFrom.sessionId, event_id: forkedFrom.eventId },
+    },
   };
 }
 

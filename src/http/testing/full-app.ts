@@ -57,5 +57,6 @@ const NO_SESSIONS: SessionsPool = {
   createSession: () => Promise.reject(new Error('No session is made here.')),
   deleteSession: () => Promise.resolve(false),
   findClient: () => Promise.reject(new Error('There is no session here.')),
+  forkSession: () => Promise.reject(new Error('There is no session here.')),
   getSessionInfo: () => Promise.resolve(undefined),
 };
