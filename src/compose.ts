@@ -8,12 +8,14 @@ import type { FileLimits } from './catalog/file-quota.ts';
 import { Files } from './catalog/files.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import { poolPorts } from './catalog/pool-ports.ts';
+import { SessionExtensions } from './catalog/session-extensions.ts';
 import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
 import type { ClientTool, ToolEndpoint } from './contracts/tool-endpoint.ts';
 import { createHost } from './host/create-host.ts';
+import { AgentMessages } from './log/agent-messages.ts';
 import type { TailLimits } from './log/tail.ts';
 import { NamedWorkspaces, type WorkspaceRules } from './pool/named-workspaces.ts';
 import type { PoolOptions } from './pool/options.ts';
@@ -63,6 +65,8 @@ export interface ComposeOptions {
   readonly workspaces?: WorkspaceRules;
   /** What the catalog takes, besides folders; by default no tool of the agent, no variable and no file. */
   readonly catalog?: CatalogRules;
+  /** Whether what agents say can be looked at, for debugging. It can hold anything. Default false. */
+  readonly agentEvents?: boolean;
   /** Another driver than Claude Code, for benches and tests of what is around it. */
   readonly driver?: AgentDriver;
 }
@@ -78,6 +82,8 @@ export interface Composition {
   readonly files: Files;
   /** Sessions that were made of them. */
   readonly sessions: Sessions;
+  /** What can be done with them beyond the API. */
+  readonly extensions: SessionExtensions;
   /** Drains the pool and closes the store. May be called twice. */
   close(drainMs?: number): Promise<void>;
 }
@@ -115,9 +121,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       log: telemetry.log,
     });
     await files.recover();
+    const agentMessages = options.agentEvents === true ? new AgentMessages() : undefined;
     const pool = new SessionPool({
       options: await withMachineDefaults(options.pool, host),
-      driver: options.driver ?? claudeCode(options, host, toolEndpoint),
+      driver: options.driver ?? claudeCode(options, host, toolEndpoint, agentMessages),
       store,
       host,
       answerer: new PolicyAnswerer(),
@@ -134,9 +141,19 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       await pool.drain(drainMs);
       await toolEndpoint.close();
       files.close();
+      agentMessages?.close();
       await store.close();
     };
     let closed: Promise<void> | undefined;
+    const sessions = new Sessions({
+      store: store.catalog,
+      agents,
+      environments,
+      rules,
+      pool,
+      placeFiles: ({ tenant, workspace, ownsWorkspace }, resources) =>
+        files.place(tenant, resources, { path: workspace, own: ownsWorkspace }),
+    });
     return {
       pool,
       host,
@@ -144,15 +161,8 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       agents,
       environments,
       files,
-      sessions: new Sessions({
-        store: store.catalog,
-        agents,
-        environments,
-        rules,
-        pool,
-        placeFiles: ({ tenant, workspace, ownsWorkspace }, resources) =>
-          files.place(tenant, resources, { path: workspace, own: ownsWorkspace }),
-      }),
+      sessions,
+      extensions: new SessionExtensions({ sessions, pool, agentMessages }),
       close: (drainMs) => (closed ??= shutDown(drainMs)),
     };
   } catch (error) {
@@ -165,6 +175,7 @@ function claudeCode(
   { agent = {}, credentials, telemetry, catalog }: ComposeOptions,
   host: Host,
   toolEndpoint: ToolEndpoint,
+  watcher: AgentMessages | undefined,
 ): AgentDriver {
   const { executable, path, maxRetries } = agent;
   return createClaudeCodeDriver({
@@ -173,6 +184,7 @@ function claudeCode(
     telemetry,
     toolEndpoint,
     ...(catalog !== undefined && { mcpServerProblem: catalog.mcpServerProblem }),
+    ...(watcher !== undefined && { watcher }),
     ...(executable !== undefined && { executable }),
     ...(path !== undefined && { path }),
     ...(maxRetries !== undefined && { maxRetries }),

@@ -75,6 +75,7 @@ export async function startServer(
         variableAllowed: variableRule(config.environments.variables),
         fileLimits: config.files,
       },
+      agentEvents: config.server.agentEvents,
       synchronous: config.store.synchronous,
       tenantLimits: new Map(keys.map((key) => [key.id, key])),
       workspaces: workspaceRules(config),

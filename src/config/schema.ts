@@ -127,6 +127,12 @@ const serverSchema = z
       .describe(
         'How long the HTTP status of a stream is held back, so that an early failure is a real HTTP error. ms, 0..120000.',
       ),
+    agentEvents: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a key may follow what the agents of its own sessions say, in the agent SDK’s form (`GET /v1/sessions/{id}/roundhouse/agent-events`), for debugging. Off by default: those messages can hold anything that the agent has seen.',
+      ),
     oneShotGraceMs: z
       .number()
       .int()

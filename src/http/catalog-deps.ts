@@ -1,6 +1,7 @@
 import type { Agents } from '../catalog/agents.ts';
 import type { Environments } from '../catalog/environments.ts';
 import type { Files } from '../catalog/files.ts';
+import type { SessionExtensions } from '../catalog/session-extensions.ts';
 import type { Sessions } from '../catalog/sessions.ts';
 import type { HttpOptions } from './options.ts';
 
@@ -10,10 +11,11 @@ export interface Catalog {
   readonly environments: Environments;
   readonly files: Files;
   readonly sessions: Sessions;
+  readonly extensions: SessionExtensions;
 }
 
 /** What the catalog's routes work with. */
 export interface CatalogDependencies {
   readonly catalog: Catalog;
-  readonly options: Pick<HttpOptions, 'models' | 'readerMaxLagMs'>;
+  readonly options: Pick<HttpOptions, 'models' | 'heartbeatMs' | 'readerMaxLagMs'>;
 }

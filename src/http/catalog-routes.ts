@@ -17,6 +17,11 @@ import { downloadFileRoute } from './routes/files/download.ts';
 import { listFilesRoute } from './routes/files/list.ts';
 import { readFileRoute } from './routes/files/read.ts';
 import { uploadFileRoute } from './routes/files/upload.ts';
+import { agentEventsRoute } from './routes/session-extensions/agent-events.ts';
+import { forkSessionRoute } from './routes/session-extensions/fork.ts';
+import { rewindSessionRoute } from './routes/session-extensions/rewind.ts';
+import { transcriptRoute } from './routes/session-extensions/transcript.ts';
+import { warmManagedSessionRoute } from './routes/session-extensions/warm.ts';
 import { archiveManagedSessionRoute } from './routes/v1-sessions/archive.ts';
 import { createManagedSessionRoute } from './routes/v1-sessions/create.ts';
 import { deleteManagedSessionRoute } from './routes/v1-sessions/delete.ts';
@@ -28,6 +33,7 @@ import { updateManagedSessionRoute } from './routes/v1-sessions/update.ts';
 const IGNORED_HEADERS = ['anthropic-workspace-id'] as const;
 
 /** `/v1/agents…`, `/v1/environments…`, `/v1/files…` and `/v1/sessions…`, as the official SDK calls them. */
+/** `/v1/agents…`, `/v1/environments…` and `/v1/sessions…`, as the official SDK calls them, and what goes beyond the API. */
 export function catalogRoutes(app: FastifyInstance, deps: CatalogDependencies): void {
   void app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
@@ -62,4 +68,9 @@ const ROUTES: readonly ((app: FastifyInstance, deps: CatalogDependencies) => voi
   updateManagedSessionRoute,
   archiveManagedSessionRoute,
   deleteManagedSessionRoute,
+  forkSessionRoute,
+  warmManagedSessionRoute,
+  rewindSessionRoute,
+  agentEventsRoute,
+  transcriptRoute,
 ];

@@ -13,6 +13,7 @@ import { Retention } from './retention.ts';
 import type { SessionInfo } from './session-info.ts';
 import type { CheckedRequest, IdentifiedSession, SessionRequest } from './session-request.ts';
 import { Tenants, type TenantLimits } from './tenants.ts';
+import { transcriptPages, type TranscriptPart } from './transcript-pages.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
@@ -259,6 +260,12 @@ export class SessionPool {
     const client = await this.findClient(tenant, name, query.signal);
     if (this.#parts.options.warmOnRead) client.warmIfFree();
     return client.read(query);
+  }
+
+  /** What the agent knows of the session, as it is in the store, in its own form and in parts. `session_not_found`. */
+  async readTranscript(tenant: string, name: string): Promise<AsyncIterable<TranscriptPart>> {
+    const { agentSessionId } = await this.#known.get(tenant, name);
+    return transcriptPages(this.#parts.store.transcripts, agentSessionId);
   }
 
   /** Interrupts what the session runs, and waits for its end. False when nothing was running. `session_not_found`. */

@@ -9,12 +9,14 @@ import { Environments, type EnvironmentRules } from '../../src/catalog/environme
 import type { FileLimits } from '../../src/catalog/file-quota.ts';
 import { Files } from '../../src/catalog/files.ts';
 import { poolPorts, type PoolPorts } from '../../src/catalog/pool-ports.ts';
+import { SessionExtensions } from '../../src/catalog/session-extensions.ts';
 import { Sessions, type PlaceFiles } from '../../src/catalog/sessions.ts';
 import type { ClientTool } from '../../src/contracts/tool-endpoint.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { FakePool } from '../../src/http/testing/fake-pool.ts';
 import { testApp } from '../../src/http/testing/test-app.ts';
 import { DiskFileStore } from '../../src/store/files/disk-file-store.ts';
+import { AgentMessages } from '../../src/log/agent-messages.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
 import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
@@ -32,6 +34,8 @@ export interface CatalogServerOptions
   readonly fileLimits?: Partial<FileLimits>;
   /** Default 30 s. */
   readonly readerMaxLagMs?: number;
+  /** Default true. */
+  readonly agentEvents?: boolean;
 }
 
 /** A server with a catalog on a real file, without agents, and the official clients of its two keys. */
@@ -88,7 +92,16 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
   const agents = new Agents({ store: store.catalog, rules: agentRules });
   const environments = new Environments({ store: store.catalog, rules });
   const ports = poolPorts(store.catalog, environments);
-  const fixture = makePool({ ...options.pool, store, ...ports });
+  const agentMessages = options.agentEvents === false ? undefined : new AgentMessages();
+  const fixture = makePool({
+    ...options.pool,
+    store,
+    ...ports,
+    driver: {
+      ...options.pool?.driver,
+      ...(agentMessages !== undefined && { watcher: agentMessages }),
+    },
+  });
   const { pool } = fixture;
   const sessions = new Sessions({
     store: store.catalog,
@@ -113,7 +126,13 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
   await files.recover();
   const { app } = testApp(http, new FakePool(), {
     pool,
-    catalog: { agents, environments, files, sessions },
+    catalog: {
+      agents,
+      environments,
+      files,
+      sessions,
+      extensions: new SessionExtensions({ sessions, pool, agentMessages }),
+    },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const request: CatalogServer['fetch'] = (path, init = {}) =>

@@ -11,6 +11,7 @@ import type {
   AgentSpec,
   TranscriptFork,
 } from '../../contracts/agent-driver.ts';
+import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
 import type { OpenedTools, ToolEndpoint } from '../../contracts/tool-endpoint.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -35,6 +36,7 @@ import { AgentChild } from './spawn.ts';
 import { seedEntries } from './transcript.ts';
 import { forkTranscripts } from './transcript-fork.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
+import { watchedBy } from './watched.ts';
 
 /** Settings and collaborators of the driver. */
 export interface ClaudeCodeDriverOptions {
@@ -52,6 +54,8 @@ export interface ClaudeCodeDriverOptions {
   /** Why a process may not connect to an MCP server, or undefined when it may. Default: it may. */
   readonly mcpServerProblem?: (url: string) => string | undefined;
   readonly telemetry: Telemetry;
+  /** Gets what agents say as they say it. Default: nobody does. */
+  readonly watcher?: AgentWatcher;
 }
 
 const DEFAULT_MAX_RETRIES = 3;
@@ -180,6 +184,7 @@ class ClaudeCodeDriver implements AgentDriver {
         channel,
         mirror,
         redact,
+        watch: watchedBy(this.#options.watcher, spec.sessionId, redact),
         tools: { kindOf, problemOf: (alias, input) => clientTools?.problemOf(alias, input) },
         log: telemetry.log,
       });

@@ -55,6 +55,8 @@ export interface ClaudeCodeProcessParts {
   readonly channel: PromptChannel;
   readonly mirror: TranscriptMirror;
   readonly redact: Redact;
+  /** Called with everything that the process says. */
+  readonly watch?: (message: SDKMessage) => void;
   /** Default: all tools are the agent's own. */
   readonly tools?: ToolFacts;
   readonly log: Logger;
@@ -322,6 +324,7 @@ export class ClaudeCodeProcess implements AgentProcess {
   }
 
   #receive(message: SDKMessage): void {
+    this.#parts.watch?.(message);
     const lifecycle = promptLifecycle(message);
     if (lifecycle !== undefined) {
       this.#follow(lifecycle.promptId, lifecycle.state);

@@ -6,6 +6,7 @@ import type {
   AgentSpec,
   TranscriptFork,
 } from '../../contracts/agent-driver.ts';
+import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
 import { RoundhouseError } from '../../errors.ts';
 import { sleep } from '../../time/timers.ts';
@@ -21,6 +22,8 @@ export interface ScriptedDriverOptions {
   readonly generation?: () => string;
   /** Called when a process is given its folder; what it throws is the agent's refusal. */
   readonly onBind?: (workspace: string) => void | Promise<void>;
+  /** Gets what processes put out, as it is. */
+  readonly watcher?: AgentWatcher;
   /** Called at each start; what it throws fails the start. `attempt` counts all starts from 1. */
   readonly onStart?: (spec: AgentSpec, attempt: number) => void | Promise<void>;
 }
@@ -66,8 +69,8 @@ export class ScriptedDriver implements AgentDriver {
     const earlier = entries.flatMap((entry) =>
       entry.type === 'user' && typeof entry['text'] === 'string' ? [entry['text']] : [],
     );
-    const { script = echoScript, exitMs = 0, onBind } = this.#options;
-    const process = new ScriptedProcess({ spec, script, earlier, exitMs, onBind });
+    const { script = echoScript, exitMs = 0, onBind, watcher } = this.#options;
+    const process = new ScriptedProcess({ spec, script, earlier, exitMs, onBind, watcher });
     this.#processes.push(process);
     return process;
   }

@@ -7,6 +7,7 @@ import type {
   AgentPrompt,
   AgentSpec,
 } from '../../contracts/agent-driver.ts';
+import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
 import type { PermissionDecision } from '../../contracts/answerer.ts';
 import type { ScriptStep, Script, ScriptedTurn } from './script.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
@@ -46,6 +47,7 @@ export interface ScriptedProcessParts {
   /** From the end of its life, when it takes no prompt any more, until it is gone. */
   readonly exitMs: number;
   readonly onBind?: ((workspace: string) => void | Promise<void>) | undefined;
+  readonly watcher?: AgentWatcher | undefined;
 }
 
 /** An agent process that lives in this process and plays a script. It keeps its conversation in the transcript store. */
@@ -60,6 +62,7 @@ export class ScriptedProcess implements AgentProcess {
   readonly #earlier: string[];
   readonly #exitMs: number;
   readonly #onBind: ScriptedProcessParts['onBind'];
+  readonly #watcher: AgentWatcher | undefined;
   #workspace: string | undefined;
   #binding = false;
   readonly #settleExit: (exit: AgentExit) => void;
@@ -71,13 +74,14 @@ export class ScriptedProcess implements AgentProcess {
   #ignoresInterrupts = false;
   #stale = false;
 
-  constructor({ spec, script, earlier, exitMs, onBind }: ScriptedProcessParts) {
+  constructor({ spec, script, earlier, exitMs, onBind, watcher }: ScriptedProcessParts) {
     this.clientId = spec.clientId;
     this.spec = spec;
     this.#script = script;
     this.#earlier = [...earlier];
     this.#exitMs = exitMs;
     this.#onBind = onBind;
+    this.#watcher = watcher;
     this.#workspace = spec.workspace;
     this.#model = spec.options.model ?? DEFAULT_MODEL;
     const exited = Promise.withResolvers<AgentExit>();
@@ -142,7 +146,8 @@ export class ScriptedProcess implements AgentProcess {
     this.#ignoresInterrupts = plan.interruptible === false;
     let end: TurnEnd;
     try {
-      yield* this.#play(prompt, text, plan, turn.signal);
+      const played = this.#play(prompt, text, plan, turn.signal);
+      yield* this.#watcher === undefined ? played : this.#watched(played, this.#watcher);
       end = {
         reason: 'completed',
         usage: USAGE_PER_TURN,
@@ -244,6 +249,18 @@ export class ScriptedProcess implements AgentProcess {
       };
     }
     return { reason: 'failed', error: { code: 'agent_failed', message: errorText(error) } };
+  }
+
+  async *#watched(
+    played: AsyncIterable<readonly AgentOutput[]>,
+    watcher: AgentWatcher,
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    const { sessionId } = this.spec;
+    for await (const outputs of played) {
+      for (const output of watcher.watches(sessionId) ? outputs : [])
+        watcher.show(sessionId, { type: output.kind, json: JSON.stringify(output) });
+      yield outputs;
+    }
   }
 
   async *#play(

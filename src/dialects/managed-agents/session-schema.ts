@@ -57,7 +57,7 @@ const event = z.discriminatedUnion('type', [
   ),
 ]);
 
-const title = z.string().max(MAX_TITLE_CHARS).nullish();
+export const sessionTitle = z.string().max(MAX_TITLE_CHARS).nullish();
 const vaults = refusedField(SESSION_FIELDS.vault_ids, isEmptyList);
 
 export const sessionCreateSchema = z.strictObject({
@@ -73,7 +73,7 @@ export const sessionCreateSchema = z.strictObject({
       distinct(resources, (each) => each.mount_path, [], context);
     })
     .optional(),
-  title,
+  title: sessionTitle,
   vault_ids: vaults,
 });
 
@@ -85,6 +85,6 @@ export const sessionUpdateSchema = z.strictObject({
     .optional(),
   budget: budget.nullish(),
   metadata: metadataPatch.nullish(),
-  title,
+  title: sessionTitle,
   vault_ids: vaults,
 });

@@ -8,6 +8,8 @@ export const TAGS = {
   Environments: 'Where the agents of sessions run on this host. As in the Managed Agents API.',
   Files: 'What sessions are given: for their prompts or their workspace. As in the Files API.',
   Sessions: 'Conversations of agents, in environments. As in the Managed Agents API.',
+  Extensions:
+    'What else can be done with a session of an agent. Not a part of the Managed Agents API.',
   Messages: "Prompts, in the form of Anthropic's Messages API.",
   Models: 'The models that requests may name.',
   'Sessions by name': 'Sessions by the names that their callers gave them.',

@@ -2,6 +2,10 @@ import type { AgentRules } from '../../catalog/agent-plan.ts';
 import { Agents } from '../../catalog/agents.ts';
 import { Environments } from '../../catalog/environments.ts';
 import { Files } from '../../catalog/files.ts';
+import {
+  SessionExtensions,
+  type SessionExtensionsParts,
+} from '../../catalog/session-extensions.ts';
 import { Sessions, type SessionsPool } from '../../catalog/sessions.ts';
 import type { Host } from '../../contracts/host.ts';
 import { MemoryCatalogStore } from '../../store/memory/memory-catalog-store.ts';
@@ -16,6 +20,8 @@ export function fullApp(): TestApp {
   const rules = { folderAllowed: () => true, variableAllowed: () => true };
   const agents = new Agents({ store, rules: AGENT_RULES });
   const environments = new Environments({ store, rules });
+  const pool = NO_SESSIONS;
+  const sessions = new Sessions({ store, agents, environments, rules: AGENT_RULES, pool });
   return testApp({}, new FakePool(), {
     catalog: {
       agents,
@@ -27,13 +33,8 @@ export function fullApp(): TestApp {
         limits: { maxFileBytes: 10_000, maxKeyBytes: 1_000_000, maxKeyFiles: 1_000 },
         log: NO_TELEMETRY.log,
       }),
-      sessions: new Sessions({
-        store,
-        agents,
-        environments,
-        rules: AGENT_RULES,
-        pool: NO_SESSIONS,
-      }),
+      sessions,
+      extensions: new SessionExtensions({ sessions, pool }),
     },
     drain: () => ({ deadlineMs: 1_000 }),
   });
@@ -52,11 +53,13 @@ const NO_HOST: Pick<Host, 'placeFiles'> = {
 };
 
 /** Has none, and makes none. */
-const NO_SESSIONS: SessionsPool = {
+const NO_SESSIONS: SessionsPool & SessionExtensionsParts['pool'] = {
   busySessions: () => new Map(),
   createSession: () => Promise.reject(new Error('No session is made here.')),
   deleteSession: () => Promise.resolve(false),
   findClient: () => Promise.reject(new Error('There is no session here.')),
   forkSession: () => Promise.reject(new Error('There is no session here.')),
   getSessionInfo: () => Promise.resolve(undefined),
+  readTranscript: () => Promise.reject(new Error('There is no session here.')),
+  warm: () => Promise.reject(new Error('There is no session here.')),
 };

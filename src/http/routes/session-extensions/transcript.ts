@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { RoundhouseError } from '../../../errors.ts';
+import type { TranscriptPart } from '../../../pool/transcript-pages.ts';
+import { after } from '../../../time/timers.ts';
+import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { described, type Operation } from '../../openapi/operation.ts';
+import { managedSessionParams, type ManagedSessionParams } from '../v1-sessions/params.ts';
+
+const MEDIA = 'application/x-ndjson';
+
+const OPERATION: Operation = {
+  id: 'readSessionTranscript',
+  tag: 'Extensions',
+  summary: 'Read the transcript of a session',
+  description:
+    'What the agent knows of the conversation, in its own form, which may change with every version of it: JSON lines of `{"transcript", "entry"}`. `main` is the conversation itself and comes first; another one is that of a subagent.',
+  params: managedSessionParams,
+  answers: { 200: { description: 'The entries, a line for each.', media: MEDIA } },
+  errors: ['not_found', 'session_not_found'],
+};
+
+/** `GET /v1/sessions/:sessionId/transcript`: as it is in the store; streamed, as fast as the client takes it. */
+export function transcriptRoute(
+  app: FastifyInstance,
+  { catalog, options }: CatalogDependencies,
+): void {
+  app.get<ManagedSessionParams>(
+    '/v1/sessions/:sessionId/transcript',
+    described(OPERATION),
+    async (request, reply) => {
+      const { sessionId } = request.params;
+      const parts = await catalog.extensions.transcript(request.tenant, sessionId);
+      const lines = untilStalled(linesOf(parts), options.readerMaxLagMs, () =>
+        reply.raw.destroy(new RoundhouseError('reader_too_slow', 'The client took nothing.')),
+      );
+      // A part is a chunk: one is read when the one before has gone to the connection.
+      return reply.type(MEDIA).send(Readable.from(lines, { highWaterMark: 1 }));
+    },
+  );
+}
+
+async function* linesOf(parts: AsyncIterable<TranscriptPart>): AsyncGenerator<string> {
+  for await (const { subpath, entries } of parts) {
+    const transcript = subpath === '' ? 'main' : subpath;
+    let text = '';
+    for (const entry of entries) text += `${JSON.stringify({ transcript, entry })}\n`;
+    yield text;
+  }
+}
+
+/** Passes texts on, and calls `onStall` when one is not taken in time. */
+async function* untilStalled(
+  texts: AsyncIterable<string>,
+  limitMs: number,
+  onStall: () => void,
+): AsyncGenerator<string> {
+  for await (const text of texts) {
+    const timer = after(limitMs, onStall);
+    try {
+      yield text;
+    } finally {
+      timer.cancel();
+    }
+  }
+}
