@@ -2,9 +2,9 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { RoundhouseError } from '../../../errors.ts';
 import type { TranscriptPart } from '../../../pool/transcript-pages.ts';
-import { after } from '../../../time/timers.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
+import { untilStalled } from '../../until-stalled.ts';
 import { managedSessionParams, type ManagedSessionParams } from '../v1-sessions/params.ts';
 
 const MEDIA = 'application/x-ndjson';
@@ -46,21 +46,5 @@ async function* linesOf(parts: AsyncIterable<TranscriptPart>): AsyncGenerator<st
     let text = '';
     for (const entry of entries) text += `${JSON.stringify({ transcript, entry })}\n`;
     yield text;
-  }
-}
-
-/** Passes texts on, and calls `onStall` when one is not taken in time. */
-async function* untilStalled(
-  texts: AsyncIterable<string>,
-  limitMs: number,
-  onStall: () => void,
-): AsyncGenerator<string> {
-  for await (const text of texts) {
-    const timer = after(limitMs, onStall);
-    try {
-      yield text;
-    } finally {
-      timer.cancel();
-    }
   }
 }
