@@ -174,6 +174,7 @@ function forgetfulDriver(options: ScriptedDriverOptions): AgentDriver {
     rescueTranscript: () => driver.rescueTranscript(),
     seedTranscript: (...seed) => driver.seedTranscript(...seed),
     forkTranscript: (...fork) => driver.forkTranscript(...fork),
+    openCalls: (id, transcripts) => driver.openCalls(id, transcripts),
   };
 }
 

@@ -32,6 +32,10 @@ export class DeltaDriver implements AgentDriver {
     // As above.
   }
 
+  openCalls(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
   async seedTranscript(): Promise<void> {
     // It remembers nothing.
   }
@@ -91,6 +95,14 @@ class DeltaProcess implements AgentProcess {
         processUsable: this.#alive,
       },
     ];
+  }
+
+  answer(): void {
+    // It asks nobody.
+  }
+
+  takeUp(): never {
+    throw new Error('Its turns never wait.');
   }
 
   async interrupt(): Promise<void> {

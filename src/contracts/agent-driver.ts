@@ -1,5 +1,5 @@
 import type { Variable } from '../definitions/environment.ts';
-import type { Answerer } from './answerer.ts';
+import type { Answerer, PermissionDecision } from './answerer.ts';
 import type { ClientTool } from './tool-endpoint.ts';
 import type { SeedMessage, TranscriptStore } from './transcripts.ts';
 
@@ -33,6 +33,8 @@ export interface AgentOptions {
   readonly tools?: readonly string[];
   /** Tools that run without a permission request. */
   readonly allowedTools?: readonly string[];
+  /** Own tools of which each call waits for leave, whatever the agent itself thinks of it. They go before `allowedTools`. */
+  readonly askFirst?: readonly string[];
   /** Model requests of one turn at most. */
   readonly maxModelRequests?: number;
   /** Tokens the model may think for in each message; 0 switches thinking off. */
@@ -69,6 +71,31 @@ export interface AgentSpec {
   readonly variables?: Readonly<Record<string, Variable>>;
   readonly transcripts: TranscriptStore;
   readonly answerer: Answerer;
+  /** Set when the process goes on with a turn whose process has gone: only together with `resume`. See {@link AgentProcess.takeUp}. */
+  readonly takeUp?: TakeUp;
+}
+
+/** A call of a tool that stands in a transcript without a result. */
+export interface OpenCall {
+  /** The agent's id of the call. */
+  readonly toolUseId: string;
+  /** The agent's name of the tool. */
+  readonly toolName: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+/** An open call whose answer is known: the start of a process carries it out, or tells the model why not. Never both, never twice. */
+export interface TakeUp {
+  readonly call: OpenCall;
+  /** The id of the record of the call; its result names it. */
+  readonly eventId: string;
+  readonly decision: PermissionDecision;
+  /** The model of this turn; absent means the session's. */
+  readonly model?: string;
+  /** Calls that were never handed to a process, this one among them or not: what the transcript says of their results is not true. */
+  readonly neverHanded: readonly string[];
+  /** Whether it is the last one: then the turn goes on behind it. Else the process ends its part behind the call's result. */
+  readonly last: boolean;
 }
 
 /** One prompt, ready to be written. */
@@ -83,6 +110,11 @@ export interface AgentPrompt {
   readonly model?: string;
   /** What the operator adds to the system prompt, from this turn on: a part of the conversation, so a resume has it too. */
   readonly system?: string;
+  /**
+   * Who answers when a call waits for leave. `client`: the turn waits, as `answers_awaited` tells, until
+   * {@link AgentProcess.answer}. `nobody` (default): the {@link Answerer} decides at once.
+   */
+  readonly answers?: 'client' | 'nobody';
 }
 
 /** What comes out of a turn, in order. The last one, and only the last, is `ended`. */
@@ -97,6 +129,11 @@ export type AgentOutput =
   | { readonly kind: 'tool_started' | 'tool_finished'; readonly toolUseId: string }
   /** The agent waits for an answerer; the phase `awaiting-client` is between them. */
   | { readonly kind: 'answer_awaited' | 'answer_given'; readonly requestId: string }
+  /**
+   * Nothing goes on before the client has answered; all calls that it is asked about, also those of an earlier such output
+   * that have no answer. The transcript up to these calls is in the store, so the process may be taken.
+   */
+  | { readonly kind: 'answers_awaited'; readonly toolUseIds: readonly string[] }
   /** The transcript in the store lacks entries that the process has written; see {@link AgentDriver.rescueTranscript}. */
   | { readonly kind: 'transcript_stale'; readonly error: string }
   | { readonly kind: 'ended'; readonly end: TurnEnd; readonly processUsable: boolean };
@@ -170,6 +207,15 @@ export interface AgentDriver {
    * the last call counts.
    */
   forkTranscript(fork: TranscriptFork, transcripts: TranscriptStore): Promise<void>;
+  /**
+   * The calls of the last message of a transcript that have no result, in their order: what a turn whose process has gone
+   * still has to do. What it says of results of `neverHanded` is not true: an agent whose host dies makes some up.
+   */
+  openCalls(
+    agentSessionId: string,
+    transcripts: TranscriptStore,
+    neverHanded: readonly string[],
+  ): Promise<readonly OpenCall[]>;
 }
 
 /** One live process, bound to one session for ever. */
@@ -193,6 +239,16 @@ export interface AgentProcess {
    */
   prompt(prompt: AgentPrompt): AsyncIterable<readonly AgentOutput[]>;
   /**
+   * Gives a call of the running turn its answer, if it has none yet: one that `answers_awaited` has named, in any order.
+   * Nothing happens when no such call waits.
+   */
+  answer(toolUseId: string, decision: PermissionDecision): void;
+  /**
+   * The turn that a process started with {@link AgentSpec.takeUp} goes on with, by itself, from its start. Like
+   * {@link AgentProcess.prompt}, once, before any prompt.
+   */
+  takeUp(answers: 'client' | 'nobody'): AsyncIterable<readonly AgentOutput[]>;
+  /**
    * Spends time now on making the first answer faster, for whoever prepares a process ahead of its prompt. Never rejects;
    * a prompt need not wait for it. Absent where there is nothing to gain.
    */
@@ -203,7 +259,10 @@ export interface AgentProcess {
   change(options: AgentOptions): Promise<void>;
   /** Resident memory in bytes, or undefined where it can't be told. */
   memoryBytes(): Promise<number | undefined>;
-  /** Ends the process in good order; settles when it is gone, with everything that it started. No method may be called afterwards. */
+  /**
+   * Ends the process in good order; settles when it is gone, with everything that it started. A turn that waits for its
+   * client's answers is left as it stands, for another process to take up. No method may be called afterwards.
+   */
   close(): Promise<AgentExit>;
   /** Ends it at once, whatever it does. The first reason wins. */
   destroy(reason: string): Promise<AgentExit>;

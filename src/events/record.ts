@@ -112,6 +112,11 @@ export interface EventDetail {
   readonly clientId?: string;
   /** On a permission decision made by a policy. */
   readonly denied?: string;
+  /**
+   * On `session.status_running`: the ids of the events of calls whose answers are about to be handed to a process. From here
+   * on what was allowed may have been carried out, and is never handed to another one.
+   */
+  readonly handed?: readonly string[];
 }
 
 /** Options of one prompt that must survive until it is delivered. */
@@ -120,6 +125,8 @@ export interface PromptOptions {
   readonly model?: string;
   /** What the operator adds to the system prompt with it, from this turn on. It has a `system.message` of its own. */
   readonly system?: string;
+  /** Who answers when a call of a tool waits for leave. Default `nobody`. */
+  readonly answers?: 'client' | 'nobody';
 }
 
 /** A record before the log has given it a number. */

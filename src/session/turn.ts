@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { AwaitedAnswers } from './awaited-answers.ts';
 import type { TurnLimits } from './limits.ts';
 import type { StopCause } from './stop-cause.ts';
 import type { TurnPhase } from './stream-handle.ts';
 import type { AgentOptions, AgentOutput } from '../contracts/agent-driver.ts';
 import { newTurnId } from '../events/ids.ts';
-import type { PromptContent, TurnEnd } from '../events/record.ts';
+import {
+  addUsage,
+  NO_USAGE,
+  type PromptContent,
+  type TurnEnd,
+  type Usage,
+} from '../events/record.ts';
 import { monotonicMs } from '../time/clock.ts';
 import { after, type Timer } from '../time/timers.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -15,6 +22,8 @@ export interface TurnParts {
   readonly model: string | undefined;
   /** What the operator adds to the system prompt with it. */
   readonly system?: string | undefined;
+  /** Who answers where a call waits for leave. Default `nobody`. */
+  readonly answers?: 'client' | 'nobody' | undefined;
   /** The options that the process must have been started with. */
   readonly agentOptions: AgentOptions;
   readonly limits: TurnLimits;
@@ -22,7 +31,24 @@ export interface TurnParts {
   /** A phase has lasted too long. Called once at most, and not after the turn has ended. */
   readonly onLimit: (turn: Turn, phase: TurnPhase) => void;
   /** Set when a prompt of an earlier host is taken up. */
-  readonly recovered?: { readonly turnId: string; readonly number: number };
+  readonly recovered?: RecoveredTurn;
+}
+
+/** A turn of an earlier host. */
+export interface RecoveredTurn {
+  readonly turnId: string;
+  /** The record number of its prompt. */
+  readonly number: number;
+  /** What it has used before. */
+  readonly spent?: Spent;
+  /** What it has asked its client. */
+  readonly asked?: AwaitedAnswers;
+}
+
+/** What a turn has used in processes that have gone. */
+export interface Spent {
+  readonly usage: Usage;
+  readonly modelRequests: number;
 }
 
 /** Why an interrupt did not bring a turn to its end, so that its process had to be destroyed. */
@@ -30,6 +56,8 @@ export interface InterruptFailure {
   readonly error: string;
   readonly errorType: string;
 }
+
+const NOTHING_SPENT: Spent = { usage: NO_USAGE, modelRequests: 0 };
 
 /** The limit of each phase that has one of its own; `starting` is bounded where processes are started. */
 function limitOf(phase: TurnPhase, limits: TurnLimits): number | undefined {
@@ -83,6 +111,9 @@ export class Turn {
   readonly content: PromptContent;
   readonly model: string | undefined;
   readonly system: string | undefined;
+  readonly answers: 'client' | 'nobody';
+  /** What it has asked its client, as far as it has no result. */
+  readonly asked: AwaitedAnswers;
   readonly agentOptions: AgentOptions;
   readonly limits: TurnLimits;
   /** Settles with the turn's end, never rejects. */
@@ -101,6 +132,13 @@ export class Turn {
   #turnTimer: Timer | undefined;
   #deliveredAtMs: number | undefined;
   #firstTextSeen = false;
+  /** The client is being asked since then; undefined while it is not. */
+  #askingSinceMs: number | undefined;
+  /** Time in which nothing but the client was waited for: it counts for no limit but that of this wait. */
+  #askedMs = 0;
+  /** Used in processes that have gone, and in the present one as far as it has shown. */
+  #before: Spent;
+  #shown: Spent = NOTHING_SPENT;
   #retryingMs = 0;
   #activeMs = 0;
   #cause: StopCause | undefined;
@@ -114,7 +152,10 @@ export class Turn {
     this.content = parts.content;
     this.model = parts.model;
     this.system = parts.system;
+    this.answers = parts.answers ?? 'nobody';
     this.agentOptions = parts.agentOptions;
+    this.asked = parts.recovered?.asked ?? new AwaitedAnswers();
+    this.#before = parts.recovered?.spent ?? NOTHING_SPENT;
     this.limits = parts.limits;
     this.#telemetry = parts.telemetry;
     this.#onLimit = parts.onLimit;
@@ -174,11 +215,60 @@ export class Turn {
     if (this.#phase === 'queued') this.#enter('starting');
   }
 
+  /** Begins the wait for the client's answers: the clock of the whole turn stands still. */
+  awaitClient(): void {
+    this.#turnTimer?.cancel();
+    this.#turnTimer = undefined;
+    this.#askingSinceMs ??= monotonicMs();
+    this.#enterByWork();
+  }
+
+  /** All answers are there. The turn goes on in its process, or needs one (`starting`). */
+  answered(next: 'goes-on' | 'starting'): void {
+    const now = monotonicMs();
+    if (this.#askingSinceMs !== undefined) this.#askedMs += now - this.#askingSinceMs;
+    this.#askingSinceMs = undefined;
+    if (this.#phase === 'ended') return;
+    if (next === 'starting') {
+      this.#runningTools.clear();
+      this.#enter('starting');
+      return;
+    }
+    for (const id of this.#runningTools.keys()) this.#runningTools.set(id, now);
+    this.#enterByWork();
+    this.#armTurnTimer();
+  }
+
+  /** A process goes on with the turn, at this call. */
+  takenUp(toolUseId: string): void {
+    this.#deliveredAtMs ??= monotonicMs();
+    this.#runningTools.set(toolUseId, monotonicMs());
+    this.#enterByWork();
+    this.#armTurnTimer();
+  }
+
+  /** Its process has gone, and will tell of no usage any more. */
+  leftBehind(): void {
+    this.#before = this.#withShown(this.#before);
+    this.#shown = NOTHING_SPENT;
+  }
+
+  /** An end with what was used in the processes before. */
+  whole(end: TurnEnd): TurnEnd {
+    const { usage, modelRequests } = this.#before;
+    if (this.#before === NOTHING_SPENT) return end;
+    return {
+      ...end,
+      usage: addUsage(usage, end.usage),
+      modelRequests: modelRequests + end.modelRequests,
+    };
+  }
+
   /** The prompt is about to be written to a ready process: here the clock of the first message starts, and the turn's. */
   delivered(): void {
     this.#deliveredAtMs = monotonicMs();
     this.#enter('awaiting-first-message');
-    this.#turnTimer = after(this.limits.turnMs, () => this.#limitReached('ended'));
+    this.#armTurnTimer();
   }
 
   /** Follows what the agent puts out. */
@@ -192,6 +282,7 @@ export class Turn {
         this.#observePreview(output.preview.kind);
         return;
       case 'event':
+        this.#noteUsage(output.detail.usage, output.body.type);
         if (output.body.type === 'session.status_rescheduled') this.#enter('retrying');
         else this.#progress();
         return;
@@ -213,6 +304,7 @@ export class Turn {
         this.#enterByWork();
         return;
       case 'activity':
+      case 'answers_awaited':
       case 'transcript_stale':
       case 'ended':
         return;
@@ -258,7 +350,8 @@ export class Turn {
   }
 
   #enterByWork(): void {
-    if (this.#awaitedAnswers.size > 0) this.#enter('awaiting-client');
+    if (this.#askingSinceMs !== undefined || this.#awaitedAnswers.size > 0)
+      this.#enter('awaiting-client');
     else if (this.#runningTools.size > 0) this.#enter('tool');
     else this.#enter('awaiting-first-token');
   }
@@ -296,8 +389,36 @@ export class Turn {
   }
 
   get #turnOverdue(): boolean {
-    const { turnMs } = this.limits;
-    return this.#deliveredAtMs !== undefined && monotonicMs() - this.#deliveredAtMs >= turnMs;
+    const remaining = this.#turnRemainingMs();
+    return remaining !== undefined && remaining <= 0;
+  }
+
+  /** Undefined while the clock of the whole turn stands still. */
+  #turnRemainingMs(): number | undefined {
+    if (this.#deliveredAtMs === undefined || this.#askingSinceMs !== undefined) return undefined;
+    return this.limits.turnMs - (monotonicMs() - this.#deliveredAtMs - this.#askedMs);
+  }
+
+  #armTurnTimer(): void {
+    this.#turnTimer?.cancel();
+    const remaining = this.#turnRemainingMs();
+    if (remaining === undefined || this.#cause !== undefined) return;
+    this.#turnTimer = after(Math.max(1, remaining), () => this.#limitReached('ended'));
+  }
+
+  #noteUsage(usage: Usage | undefined, type: string): void {
+    if (usage === undefined || type !== 'span.model_request_end') return;
+    this.#shown = {
+      usage: addUsage(this.#shown.usage, usage),
+      modelRequests: this.#shown.modelRequests + 1,
+    };
+  }
+
+  #withShown({ usage, modelRequests }: Spent): Spent {
+    return {
+      usage: addUsage(usage, this.#shown.usage),
+      modelRequests: modelRequests + this.#shown.modelRequests,
+    };
   }
 
   #arm(): void {

@@ -28,6 +28,17 @@ const prompts: SituationPrompts = {
   tool: (output) => `[[tool Bash {"command":"echo ${output}"}]] [[then say done]]`,
   where: () => '[[tool Bash {"command":"pwd"}]] [[then say done]]',
   ask: () => '[[tool Write {"file_path":"written.txt","content":"x"}]] [[then say done]]',
+  mark: (...messages) =>
+    [
+      ...messages.map((names) =>
+        names
+          .map(
+            (name) => `[[tool Bash ${JSON.stringify({ command: `echo ${name} >> marks.txt` })}]]`,
+          )
+          .join(' '),
+      ),
+      '[[say done]]',
+    ].join(' [[then]] '),
   hang: (where) =>
     where === 'tool'
       ? '[[tool Bash {"command":"sleep 60"}]] [[then say awake]]'
@@ -90,6 +101,10 @@ async function open(): Promise<AgentDriverHarness> {
         workspace: await host.createWorkspace(sessionId),
         processFolder: await host.createProcessFolder(clientId),
       };
+    },
+    async marks({ workspace = '' }) {
+      const file = await readFile(join(workspace, 'marks.txt'), 'utf8').catch(() => '');
+      return file.split('\n').filter((line) => line !== '');
     },
     discard: (spec) => host.forgetProcess(spec.clientId, spec.processFolder),
     leftovers: countMarked,

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import type { ScriptContext, ScriptStep } from '../../src/agent/scripted/script.ts';
 import { ScriptedDriver } from '../../src/agent/scripted/scripted-driver.ts';
 import { ScriptedProcess } from '../../src/agent/scripted/scripted-process.ts';
@@ -14,6 +16,7 @@ const prompts: SituationPrompts = {
   tool: (output) => `tool:${output}`,
   where: () => 'where:',
   ask: () => 'ask:',
+  mark: (...messages) => `mark:${JSON.stringify(messages)}`,
   hang: (where) => `hang:${where}`,
   fail: (status) => `fail:${status}`,
   cutOnce: () => 'cut:',
@@ -45,6 +48,13 @@ function stepsOf({ text: prompt, earlier, workspace }: ScriptContext): ScriptSte
       return [{ tool: 'Bash', input: { command: 'pwd' }, output: workspace }, { text: ['done'] }];
     case 'ask':
       return [{ ask: 'Write', input: { file_path: 'written.txt' } }, { text: ['done'] }];
+    case 'mark': {
+      const messages = z.array(z.array(z.string())).parse(JSON.parse(about));
+      const asks = messages.map((names) => ({
+        asks: names.map((name) => ({ tool: 'Bash', input: { mark: name } })),
+      }));
+      return [...asks, { text: ['done'] }];
+    }
     case 'hang':
       if (about === 'tool') return [{ tool: 'Bash', output: '', runMs: 3_600_000 }];
       return about === 'text' ? [{ text: ['some'] }, { hang: true }] : [{ hang: true }];
@@ -60,8 +70,13 @@ function stepsOf({ text: prompt, earlier, workspace }: ScriptContext): ScriptSte
 }
 
 describeAgentDriver('scripted', () => {
+  const marks = new Map<string, string[]>();
   const driver = new ScriptedDriver({
     script: (context) => ({ steps: stepsOf(context) }),
+    onTool: ({ input }, { spec }) => {
+      const left = marks.get(spec.agentSessionId) ?? [];
+      marks.set(spec.agentSessionId, [...left, String(input['mark'])]);
+    },
   });
   const inMemory = 'it lives in this process, and touches no file';
   return Promise.resolve({
@@ -75,6 +90,7 @@ describeAgentDriver('scripted', () => {
       const folders = { workspace: '/nowhere', processFolder: `/nowhere/${clientId}` };
       return Promise.resolve({ ...parts, ...folders, clientId, sessionId: newSessionId() });
     },
+    marks: ({ agentSessionId }) => Promise.resolve(marks.get(agentSessionId) ?? []),
     discard: () => Promise.resolve(),
     leftovers: (clientId) =>
       Promise.resolve(driver.alive.filter((process) => process.clientId === clientId).length),

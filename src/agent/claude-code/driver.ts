@@ -10,6 +10,7 @@ import type {
   AgentProcess,
   AgentSpec,
   TranscriptFork,
+  OpenCall,
 } from '../../contracts/agent-driver.ts';
 import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
@@ -33,7 +34,8 @@ import { PromptChannel } from './prompt-channel.ts';
 import { createRedact } from './redact.ts';
 import { sdkOptions } from './sdk-options.ts';
 import { AgentChild } from './spawn.ts';
-import { seedEntries } from './transcript.ts';
+import { prepareTakeUp } from './take-up.ts';
+import { seedEntries, withOpenCalls } from './transcript.ts';
 import { forkTranscripts } from './transcript-fork.ts';
 import { TranscriptMirror } from './transcript-mirror.ts';
 import { watchedBy } from './watched.ts';
@@ -80,9 +82,9 @@ class ClaudeCodeDriver implements AgentDriver {
     this.#checkMcpServers(spec.options);
     const executable = await checkedExecutable(this.#options.executable);
     if (spec.workspace !== undefined) await checkWorkspace(spec.workspace);
-    await prepareFolder(spec);
+    const settings = await prepareFolder(spec);
     if (signal.aborted) throw abortedStart(signal);
-    return this.#launch(spec, executable, signal);
+    return this.#launch(spec, executable, settings, signal);
   }
 
   /** The executable's place, size and time: an update of Claude Code under a running server changes them. */
@@ -117,10 +119,24 @@ class ClaudeCodeDriver implements AgentDriver {
     return forkTranscripts(fork, transcripts);
   }
 
-  async #launch(spec: AgentSpec, executable: string, signal: AbortSignal): Promise<AgentProcess> {
+  async openCalls(
+    agentSessionId: string,
+    transcripts: TranscriptStore,
+    neverHanded: readonly string[],
+  ): Promise<readonly OpenCall[]> {
+    const stored = await transcripts.load({ agentSessionId, subpath: '' });
+    return withOpenCalls(stored, neverHanded).open;
+  }
+
+  async #launch(
+    spec: AgentSpec,
+    executable: string,
+    settings: string | undefined,
+    signal: AbortSignal,
+  ): Promise<AgentProcess> {
     const { host, telemetry, credentials } = this.#options;
     let live: ClaudeCodeProcess | undefined;
-    const currentTurn = (): AgentTurn | undefined => live?.currentTurn;
+    const currentTurn = (): AgentTurn | undefined => live?.currentRun?.turn;
     const clientTools = await this.#offerClientTools(spec, currentTurn);
     const redact = createRedact(
       {
@@ -159,13 +175,16 @@ class ClaudeCodeDriver implements AgentDriver {
       child,
       mirror,
       abortController,
-      canUseTool: permissions({
+      permissions: permissions({
         sessionId: spec.sessionId,
+        options: spec.options,
+        takeUp: spec.takeUp,
         answerer: spec.answerer,
         kindOf,
-        currentTurn,
+        currentRun: () => live?.currentRun,
         log: telemetry.log,
       }),
+      ...(settings !== undefined && { settings }),
     });
     const prepared: Promise<SpareProcess | WarmQuery> =
       spec.workspace === undefined ? prewarm({ options }) : startup({ options });
@@ -271,18 +290,20 @@ async function checkWorkspace(workspace: string): Promise<void> {
   );
 }
 
-async function prepareFolder(spec: AgentSpec): Promise<void> {
+/** Returns the path of the process's own settings, if it has any. */
+async function prepareFolder(spec: AgentSpec): Promise<string | undefined> {
   const { config, temporary, parking } = processFolders(spec.processFolder);
   await mkdir(config, { recursive: true, mode: PRIVATE });
   await mkdir(temporary, { recursive: true, mode: PRIVATE });
   if (spec.workspace === undefined) await mkdir(parking, { recursive: true, mode: PRIVATE });
-  if (!spec.resume) return;
+  if (!spec.resume) return undefined;
+  if (spec.takeUp !== undefined) return prepareTakeUp(spec, spec.takeUp);
   const entries = await writeLocalTranscript(
     spec.processFolder,
     spec.agentSessionId,
     spec.transcripts,
   );
-  if (entries > 0) return;
+  if (entries > 0) return undefined;
   throw startFailure(
     `The conversation ${spec.agentSessionId} can't be resumed: the store has no transcript of it. ` +
       'Start it without resume.',

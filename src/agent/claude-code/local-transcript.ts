@@ -10,6 +10,7 @@ import {
   agentMetadataContent,
   agentMetadataEntry,
   isAgentMetadata,
+  isDeferredCall,
   relinked,
 } from './transcript.ts';
 import { isRecord } from './unknown.ts';
@@ -24,16 +25,21 @@ const METADATA = '.meta.json';
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** Writes what the store has, so that the process can resume. Returns the number of entries of the main transcript. */
+/**
+ * Writes what the store has, so that the process can resume, and `more` behind it. Returns the number of entries of the main
+ * transcript.
+ */
 export async function writeLocalTranscript(
   processFolder: string,
   agentSessionId: string,
   transcripts: TranscriptStore,
+  more: readonly TranscriptEntry[] = [],
 ): Promise<number> {
-  const main = await transcripts.load({ agentSessionId, subpath: '' });
+  const stored = await transcripts.load({ agentSessionId, subpath: '' });
+  const main = stored.filter((entry) => !isDeferredCall(entry));
   if (main.length === 0) return 0;
   const base = transcriptBase(processFolder, agentSessionId);
-  await writeEntries(base, main);
+  await writeEntries(base, [...main, ...more]);
   for (const subpath of await transcripts.listSubpaths(agentSessionId)) {
     if (subpath === '') continue;
     const entries = await transcripts.load({ agentSessionId, subpath });
@@ -88,8 +94,10 @@ export async function importLocalTranscript(
   transcripts: TranscriptStore,
 ): Promise<number> {
   let added = 0;
-  for (const [subpath, entries] of await readLocalTranscript(processFolder, agentSessionId))
-    added += await addEntries(transcripts, { agentSessionId, subpath }, () => entries);
+  for (const [subpath, entries] of await readLocalTranscript(processFolder, agentSessionId)) {
+    const own = entries.filter((entry) => !isDeferredCall(entry));
+    added += await addEntries(transcripts, { agentSessionId, subpath }, () => own);
+  }
   return added;
 }
 

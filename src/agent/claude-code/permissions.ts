@@ -1,61 +1,151 @@
-import type { CanUseTool, PermissionResult } from '@anthropic-ai/claude-agent-sdk';
+import type {
+  CanUseTool,
+  HookCallback,
+  HookJSONOutput,
+  PermissionResult,
+} from '@anthropic-ai/claude-agent-sdk';
 
+import type { AgentOptions, TakeUp } from '../../contracts/agent-driver.ts';
 import type { Answerer, PermissionDecision } from '../../contracts/answerer.ts';
 import type { ToolKind } from '../../contracts/tool-names.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
-import type { AgentTurn } from './turn.ts';
+import type { TurnRun } from './turn-run.ts';
+import { toolPermission } from '../../contracts/tool-permission.ts';
 import { errorText } from '../../errors.ts';
 import { unlessAborted } from '../../time/deadline.ts';
+import { isRecord } from './unknown.ts';
 
 const NOBODY_ASKED = 'No turn is running, so nobody can be asked.';
 const TURN_OVER = 'The turn ended before anybody answered.';
+const FAILED = 'The permission could not be decided, so it is denied.';
+
+/** Tools whose question is for somebody at a terminal: leave alone does not answer it. */
+const FOR_A_TERMINAL: ReadonlySet<string> = new Set([
+  'AskUserQuestion',
+  'EnterPlanMode',
+  'ExitPlanMode',
+]);
 
 export interface PermissionsInput {
   readonly sessionId: string;
+  readonly options: AgentOptions;
+  readonly takeUp?: TakeUp | undefined;
   readonly answerer: Answerer;
   /** What a tool is, by the agent's name of it. */
   readonly kindOf: (toolName: string) => ToolKind;
-  /** The turn that runs now. Late-bound, because the SDK wants the callback before there is a process. */
-  readonly currentTurn: () => AgentTurn | undefined;
+  /** The turn that runs now. Late-bound, because the SDK wants the callbacks before there is a process. */
+  readonly currentRun: () => TurnRun | undefined;
   readonly log: Logger;
 }
 
-/** The SDK's `canUseTool`: hands the request to the answerer, and tells the turn's reader that somebody is waited for. */
-export function permissions(input: PermissionsInput): CanUseTool {
-  return async (toolName, toolInput, { signal, toolUseID, requestId }) => {
-    const known = ruled(toolName, input.kindOf(toolName));
-    if (known !== undefined) return toResult(known, toolInput);
-    const turn = input.currentTurn();
-    if (turn?.running !== true) return deny(NOBODY_ASKED);
-    const over = new AbortController();
-    const signals = AbortSignal.any([signal, over.signal]);
-    void turn.finished.then(() => over.abort(new Error(TURN_OVER)));
+/** A call that may have to be asked about. */
+interface Call {
+  readonly toolUseId: string;
+  readonly toolName: string;
+  readonly toolInput: Record<string, unknown>;
+  readonly agentId: string | undefined;
+  readonly signal: AbortSignal;
+}
 
-    turn.push({ kind: 'answer_awaited', requestId });
-    try {
-      const request = {
-        sessionId: input.sessionId,
-        // The driver knows no turn ids; whoever wraps the answerer does.
-        turnId: null,
-        toolUseId: toolUseID,
-        toolName,
-        input: toolInput,
-      };
-      // An answerer may ignore the signal; the agent must not wait for it then.
-      return toResult(
-        await unlessAborted(input.answerer.decide(request, signals), signals),
-        toolInput,
-      );
-    } catch (error) {
-      if (!signals.aborted) {
-        input.log.warn('agent_permission_failed', { toolName, error: errorText(error) });
+export interface Permissions {
+  /** Sees every call before anything of the agent does: read-only shell commands never come to `canUseTool`. */
+  readonly preToolUse: HookCallback;
+  /** What the agent itself wants to ask. */
+  readonly canUseTool: CanUseTool;
+}
+
+/**
+ * Who may run what: the options say which calls wait, and the turn says who is asked. Where a client answers, the call is
+ * held until it does; where nobody does, and for what can't wait, the answer is there at once.
+ */
+export function permissions(input: PermissionsInput): Permissions {
+  return {
+    preToolUse: async (hook, _toolUseId, { signal }) => {
+      if (hook.hook_event_name !== 'PreToolUse') return {};
+      const { tool_name: toolName, tool_use_id: toolUseId, agent_id: agentId } = hook;
+      const run = input.currentRun();
+      const asks = toolPermission(input.options, toolName) === 'ask';
+      if (!asks && input.takeUp?.call.toolUseId !== toolUseId) {
+        if (agentId === undefined) run?.held.begin(toolUseId);
+        return {};
       }
-      return deny(
-        signals.aborted ? TURN_OVER : 'The permission could not be decided, so it is denied.',
-      );
-    } finally {
-      turn.push({ kind: 'answer_given', requestId });
-    }
+      const toolInput = isRecord(hook.tool_input) ? { ...hook.tool_input } : {};
+      const call = { toolUseId, toolName, toolInput, agentId, signal };
+      return toHookOutput(await decide(call, run, input));
+    },
+    canUseTool: async (toolName, toolInput, { signal, toolUseID: toolUseId, agentID: agentId }) => {
+      const call = { toolUseId, toolName, toolInput, agentId, signal };
+      const decision = await decide(call, input.currentRun(), input);
+      return toResult(decision, toolInput);
+    },
+  };
+}
+
+/** Never rejects: a failure is a denial. */
+async function decide(
+  call: Call,
+  run: TurnRun | undefined,
+  input: PermissionsInput,
+): Promise<PermissionDecision> {
+  const { takeUp } = input;
+  if (takeUp?.call.toolUseId === call.toolUseId) return takeUp.decision;
+  const known = ruled(call.toolName, input.kindOf(call.toolName));
+  if (known !== undefined) return known;
+  if (run?.turn.running !== true) return deny(NOBODY_ASKED);
+  const refusal = run.answers === 'client' ? unanswerable(call) : undefined;
+  if (refusal !== undefined) return deny(refusal);
+
+  const over = new AbortController();
+  const signal = AbortSignal.any([call.signal, over.signal]);
+  void run.turn.finished.then(() => over.abort(new Error(TURN_OVER)));
+  try {
+    return run.answers === 'client'
+      ? await unlessAborted(run.held.hold(call.toolUseId), signal)
+      : await ask(call, run, input, signal);
+  } catch (error) {
+    if (signal.aborted) return deny(TURN_OVER);
+    const { toolName } = call;
+    input.log.warn('agent_permission_failed', { toolName, error: errorText(error) });
+    return deny(FAILED);
+  }
+}
+
+async function ask(
+  { toolUseId, toolName, toolInput }: Call,
+  { turn }: TurnRun,
+  { sessionId, answerer }: PermissionsInput,
+  signal: AbortSignal,
+): Promise<PermissionDecision> {
+  turn.push({ kind: 'answer_awaited', requestId: toolUseId });
+  try {
+    // The driver knows no turn ids; whoever wraps the answerer does.
+    const request = { sessionId, turnId: null, toolUseId, toolName, input: toolInput };
+    // An answerer may ignore the signal; the agent must not wait for it then.
+    return await unlessAborted(answerer.decide(request, signal), signal);
+  } finally {
+    turn.push({ kind: 'answer_given', requestId: toolUseId });
+  }
+}
+
+/** Why a client can't be asked about a call; undefined when it can. */
+function unanswerable({ toolName, agentId }: Call): string | undefined {
+  if (FOR_A_TERMINAL.has(toolName))
+    return `${toolName} needs a person at a terminal, and there is none. Put the question, or the plan, into your answer instead.`;
+  // A subagent can't be taken up by another process, so its calls can't wait.
+  if (agentId !== undefined)
+    return `${toolName} needs the client's leave, which a subagent can't wait for. Report what is needed, so that it can be called outside of the subagent.`;
+  return undefined;
+}
+
+function toHookOutput(decision: PermissionDecision): HookJSONOutput {
+  return {
+    hookSpecificOutput: {
+      hookEventName: 'PreToolUse',
+      permissionDecision: decision.behavior,
+      ...(decision.behavior === 'deny' && { permissionDecisionReason: decision.message }),
+      ...(decision.behavior === 'allow' &&
+        decision.updatedInput !== undefined && { updatedInput: decision.updatedInput }),
+    },
   };
 }
 
@@ -75,9 +165,9 @@ function toResult(
 ): PermissionResult {
   return decision.behavior === 'allow'
     ? { behavior: 'allow', updatedInput: decision.updatedInput ?? toolInput }
-    : deny(decision.message);
+    : { behavior: 'deny', message: decision.message };
 }
 
-function deny(message: string): PermissionResult {
+function deny(message: string): PermissionDecision {
   return { behavior: 'deny', message };
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import type { Query, SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 
 import type {
@@ -8,7 +10,9 @@ import type {
   AgentProcess,
   AgentPrompt,
   AgentSpec,
+  TakeUp,
 } from '../../contracts/agent-driver.ts';
+import type { PermissionDecision } from '../../contracts/answerer.ts';
 import type { Host } from '../../contracts/host.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import type { PromptChannel } from './prompt-channel.ts';
@@ -16,7 +20,6 @@ import type { Redact } from './redact.ts';
 import type { ToolFacts } from './tool-use.ts';
 import type { AgentChild } from './spawn.ts';
 import type { TranscriptMirror } from './transcript-mirror.ts';
-import type { AgentTurn } from './turn.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { unlessAborted, withinDeadline } from '../../time/deadline.ts';
 import { deathText } from './death-text.ts';
@@ -25,7 +28,7 @@ import { HiddenTools, type ToolsQuery } from './hidden-tools.ts';
 import { promptLifecycle } from './lifecycle.ts';
 import { importLocalTranscript } from './local-transcript.ts';
 import { toUserMessage } from './prompt-content.ts';
-import { TurnRun } from './turn-run.ts';
+import { TurnRun, type TurnRunParts } from './turn-run.ts';
 import { TurnTranscript } from './turn-transcript.ts';
 
 /** The part of the SDK's query that a process uses. */
@@ -64,6 +67,8 @@ export interface ClaudeCodeProcessParts {
 
 /** The reason of an end in good order. */
 const CLOSED = 'closed';
+/** The reason of the end of a process whose turn waits for its client, and is left to another one. */
+const LEFT_WAITING = 'left_waiting';
 /** The reason of the end of a process that did not take its folder. */
 const REFUSED = 'workspace_refused';
 /** How long an orderly end may take; mid-turn the CLI itself takes 2 s. */
@@ -107,6 +112,8 @@ export class ClaudeCodeProcess implements AgentProcess {
   /** The session's model, and the one that the process has now. */
   #sessionModel: string | undefined;
   #processModel: string | undefined;
+  /** The turn that the process goes on with, until somebody reads it. */
+  #takenUp: TurnRun | undefined;
   /** Why the store lacks entries, and whether a turn's reader knows; between turns there is none. */
   #stale: { readonly error: string; told: boolean } | undefined;
 
@@ -115,9 +122,12 @@ export class ClaudeCodeProcess implements AgentProcess {
     this.clientId = parts.spec.clientId;
     this.#state = { at: parts.spec.workspace === undefined ? 'unbound' : 'live' };
     this.#sessionModel = parts.spec.options.model;
-    this.#processModel = namedModel(parts.spec.options.model);
+    this.#processModel = namedModel(parts.spec.takeUp?.model ?? parts.spec.options.model);
     this.#transcript = new TurnTranscript(parts.spec.agentSessionId, parts.mirror);
     this.#hiddenTools = new HiddenTools(parts.spec.options);
+    parts.mirror.onStored = () => this.#run?.held.look();
+    // It goes on by itself, and what it says must find its turn.
+    if (parts.spec.takeUp !== undefined) this.#beginTakeUp(parts.spec.takeUp);
     this.#pumped = this.#pump();
     this.exited = this.#untilGone();
   }
@@ -131,8 +141,8 @@ export class ClaudeCodeProcess implements AgentProcess {
   }
 
   /** The turn that has no end yet. */
-  get currentTurn(): AgentTurn | undefined {
-    return this.#run?.turn;
+  get currentRun(): TurnRun | undefined {
+    return this.#run;
   }
 
   get #run(): TurnRun | undefined {
@@ -174,7 +184,7 @@ export class ClaudeCodeProcess implements AgentProcess {
       );
     }
     const message = toUserMessage(prompt);
-    const run = new TurnRun(prompt.promptId, this.#parts.redact, this.#parts.tools);
+    const run = this.#newRun(prompt.promptId, { answers: prompt.answers });
     if (this.#state.at === 'gone') {
       run.fail('agent_died', this.#state.death, false);
     } else if (this.#state.at === 'ending') {
@@ -185,6 +195,23 @@ export class ClaudeCodeProcess implements AgentProcess {
       this.#tellStale();
       void this.#deliver(run, prompt.model ?? this.#sessionModel, message);
     }
+    return run.turn;
+  }
+
+  answer(toolUseId: string, decision: PermissionDecision): void {
+    this.#run?.answer(toolUseId, decision);
+  }
+
+  takeUp(answers: 'client' | 'nobody'): AsyncIterable<readonly AgentOutput[]> {
+    const run = this.#takenUp;
+    if (run === undefined) {
+      throw new RoundhouseError(
+        'internal',
+        'The agent process has no turn to take up, or it was taken up before.',
+      );
+    }
+    this.#takenUp = undefined;
+    run.takenUpBy(answers);
     return run.turn;
   }
 
@@ -230,6 +257,8 @@ export class ClaudeCodeProcess implements AgentProcess {
   }
 
   async close(): Promise<AgentExit> {
+    // At the end of its input the agent would answer what waits by itself, and talk on.
+    if (this.#run?.held.waiting === true) return this.destroy(LEFT_WAITING);
     if (this.alive) {
       this.#state = { at: 'ending', reason: CLOSED };
       this.#parts.channel.close();
@@ -244,6 +273,36 @@ export class ClaudeCodeProcess implements AgentProcess {
     if (this.alive) this.#state = { at: 'ending', reason };
     if (this.#state.at !== 'gone') await this.#kill();
     return this.exited;
+  }
+
+  #beginTakeUp(takeUp: TakeUp): void {
+    const run = this.#newRun(randomUUID(), { takeUp });
+    this.#lastRun = run;
+    this.#takenUp = run;
+    this.#parts.mirror.beginTurn();
+    run.turn.accept();
+  }
+
+  #newRun(promptId: string, parts: Pick<TurnRunParts, 'answers' | 'takeUp'>): TurnRun {
+    const { redact, mirror, spec, tools } = this.#parts;
+    return new TurnRun(promptId, redact, {
+      ...parts,
+      options: spec.options,
+      ...(tools !== undefined && { tools }),
+      // A store that fails is told of in another way, and keeps nobody from being asked.
+      isCommitted: (toolUseId) => this.#stale !== undefined || mirror.hasCall(toolUseId),
+      commit: () => this.#commit(),
+    });
+  }
+
+  /** Puts into the store what the agent has not handed on. Never rejects. */
+  async #commit(): Promise<void> {
+    try {
+      await this.#transcript.complete();
+    } catch (error) {
+      const { log } = this.#parts;
+      log.error('agent_transcript_lost', { clientId: this.clientId, error: errorText(error) });
+    }
   }
 
   async #countContextTwice(): Promise<void> {
@@ -399,6 +458,7 @@ export class ClaudeCodeProcess implements AgentProcess {
     if (run === undefined || this.#stale === undefined || this.#stale.told) return;
     this.#stale.told = true;
     run.turn.push({ kind: 'transcript_stale', error: this.#stale.error });
+    run.held.look();
   }
 
   async #untilGone(): Promise<AgentExit> {

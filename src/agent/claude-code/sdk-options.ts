@@ -1,7 +1,8 @@
-import type { CanUseTool, Options } from '@anthropic-ai/claude-agent-sdk';
+import type { Options } from '@anthropic-ai/claude-agent-sdk';
 
 import type { AgentOptions, AgentSpec } from '../../contracts/agent-driver.ts';
 import type { OpenedTools } from '../../contracts/tool-endpoint.ts';
+import type { Permissions } from './permissions.ts';
 import type { AgentChild } from './spawn.ts';
 import type { TranscriptMirror } from './transcript-mirror.ts';
 import { processFolders } from './environment.ts';
@@ -34,16 +35,22 @@ export interface SdkOptionsInput {
   readonly environment: Record<string, string>;
   readonly child: AgentChild;
   readonly mirror: TranscriptMirror;
-  readonly canUseTool: CanUseTool;
   /** Where the process reaches its client's tools, when it has any. */
   readonly clientTools: OpenedTools | undefined;
+  readonly permissions: Permissions;
+  /** Path of settings that only this process has. */
+  readonly settings?: string;
   readonly abortController: AbortController;
 }
+
+/** How long a call may be held, in seconds: as long as the agent's timer can count. */
+const HOLD_LIMIT_SECONDS = 2_147_483;
 
 /** Everything a process is started with, in the SDK's words. Settings files of the machine and of the workspace have no say. */
 export function sdkOptions(input: SdkOptionsInput): Options {
   const { spec, child } = input;
-  const { options } = spec;
+  const { options, takeUp } = spec;
+  const model = takeUp?.model ?? options.model;
   return {
     cwd: spec.workspace ?? processFolders(spec.processFolder).parking,
     env: input.environment,
@@ -61,13 +68,24 @@ export function sdkOptions(input: SdkOptionsInput): Options {
     mcpServersDelivery: 'initialize',
     includePartialMessages: true,
     permissionMode: 'default',
-    canUseTool: input.canUseTool,
+    hooks: {
+      PreToolUse: [
+        {
+          hooks: [input.permissions.preToolUse],
+          timeout: HOLD_LIMIT_SECONDS,
+          // By default the call would go ahead.
+          onFailure: 'block',
+        },
+      ],
+    },
+    canUseTool: input.permissions.canUseTool,
+    ...(input.settings !== undefined && { settings: input.settings }),
     // A prompt is a client's text: no `/clear` that discards the conversation, no `@/etc/passwd` that reads a file unasked.
     verbatimPrompts: true,
     systemPrompt: systemPrompt(options.systemPrompt),
     ...tools(options),
     ...(options.allowedTools === undefined ? {} : { allowedTools: [...options.allowedTools] }),
-    ...(options.model === undefined ? {} : { model: options.model }),
+    ...(model === undefined ? {} : { model }),
     ...(options.maxModelRequests === undefined ? {} : { maxTurns: options.maxModelRequests }),
     ...thinking(options.maxThinkingTokens),
     ...(options.effort === undefined ? {} : { effort: options.effort }),

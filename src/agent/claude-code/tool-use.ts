@@ -7,7 +7,8 @@ import type {
 import type { McpToolPolicy } from '../../contracts/agent-driver.ts';
 import type { ToolKind } from '../../contracts/tool-names.ts';
 
-type ToolUse =
+/** The event of a call. */
+export type ToolUse =
   | BetaManagedAgentsAgentCustomToolUseEvent
   | BetaManagedAgentsAgentMCPToolUseEvent
   | BetaManagedAgentsAgentToolUseEvent;
@@ -59,6 +60,12 @@ export function toolUse(
     body: { ...call, type: 'agent.tool_use', name, evaluated_permission: 'deny' },
     resultBy: 'agent.tool_result',
   };
+}
+
+/** What shows the result of a call of a tool. */
+export function resultOf({ kind }: ToolKind): ResultShownBy {
+  if (kind === 'client') return 'client';
+  return kind === 'own' ? 'agent.tool_result' : 'agent.mcp_tool_result';
 }
 
 function permissionOf(

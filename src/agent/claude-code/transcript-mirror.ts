@@ -3,6 +3,7 @@ import type { SessionKey, SessionStore, SessionStoreEntry } from '@anthropic-ai/
 import type { TranscriptEntry, TranscriptStore } from '../../contracts/transcripts.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import { addEntries } from './transcript-merge.ts';
+import { toolCallsOf } from './transcript.ts';
 
 /**
  * The SDK's `sessionStore` over ours: everything that the process writes comes here, and nothing is loaded from here. With a
@@ -14,6 +15,10 @@ export class TranscriptMirror implements SessionStore {
   readonly #transcripts: TranscriptStore;
   readonly #log: Logger;
   readonly #running = new Set<Promise<unknown>>();
+  /** Called when the store has got entries of the main transcript. */
+  onStored: () => void = () => {};
+  /** Calls of this turn that the store has, by id. */
+  readonly #storedCalls = new Set<string>();
   /** Of the main transcript. An entry that the store would not take is among them: the agent's own file has it. */
   readonly #uuidsOfTurn = new Set<string>();
   /** Settles when nothing but an append may be under way. */
@@ -37,7 +42,13 @@ export class TranscriptMirror implements SessionStore {
       if (subpath === '' && uuid !== undefined) this.#uuidsOfTurn.add(uuid);
     }
     const to = { agentSessionId: this.#agentSessionId, subpath };
-    return this.#follow(this.#free.then(() => this.#transcripts.append(to, entries)));
+    const stored = this.#free.then(() => this.#transcripts.append(to, entries));
+    return this.#follow(subpath === '' ? stored.then(() => this.#noteStored(entries)) : stored);
+  }
+
+  /** Whether the store has the call of that id, and so all that was handed on before it. */
+  hasCall(toolUseId: string): boolean {
+    return this.#storedCalls.has(toolUseId);
   }
 
   /** Uuids of the entries that were handed on since the last {@link TranscriptMirror.beginTurn}. */
@@ -47,6 +58,7 @@ export class TranscriptMirror implements SessionStore {
 
   beginTurn(): void {
     this.#uuidsOfTurn.clear();
+    this.#storedCalls.clear();
   }
 
   /** Adds what the main transcript lacks of the entries that `entriesFor` gives; appends wait until it is done. */
@@ -67,6 +79,12 @@ export class TranscriptMirror implements SessionStore {
   /** Settles when no append is under way. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
+  #noteStored(entries: readonly TranscriptEntry[]): void {
+    const calls = entries.flatMap(toolCallsOf);
+    for (const { toolUseId } of calls) this.#storedCalls.add(toolUseId);
+    if (calls.length > 0) this.onStored();
   }
 
   #follow<T>(work: Promise<T>): Promise<T> {

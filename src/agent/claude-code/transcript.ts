@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import type { OpenCall } from '../../contracts/agent-driver.ts';
 import type { SeedMessage, TranscriptEntry } from '../../contracts/transcripts.ts';
 import { RoundhouseError } from '../../errors.ts';
 import { wallClockMs } from '../../time/clock.ts';
@@ -15,6 +16,8 @@ const FORMAT_VERSION = '2.1.330';
 const MODEL_OF_SEED = 'claude-seeded-history';
 /** Type of the entry that stands for a subagent's side file; the SDK's own name for it. */
 const AGENT_METADATA = 'agent_metadata';
+/** Type of the attachment with which the CLI notes a call that a hook has put off. */
+const DEFERRED_CALL = 'hook_deferred_tool';
 const NO_TOKENS = { input_tokens: 0, output_tokens: 0 };
 
 type Block = Readonly<Record<string, unknown>>;
@@ -153,6 +156,122 @@ function merged(
 function blocksOf(content: SeedMessage['content']): Block[] {
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
   return blocks.filter((block) => block['type'] !== 'text' || block['text'] !== '');
+}
+
+/** The calls that an entry makes. */
+export function toolCallsOf(entry: TranscriptEntry): OpenCall[] {
+  if (entry.type !== 'assistant' || entry['isSidechain'] === true) return [];
+  return blocksIn(entry).flatMap(({ type, id, name, input }) =>
+    type === 'tool_use' && typeof id === 'string' && typeof name === 'string'
+      ? [{ toolUseId: id, toolName: name, input: isRecord(input) ? input : {} }]
+      : [],
+  );
+}
+
+/**
+ * A transcript that ends in calls as another process can take it up, and the calls that have no result. Left out is what
+ * stands behind the last message of the model and is no result of its calls, and what it says of results of `neverHanded`:
+ * an agent whose host has died answers such calls for itself, and may even have talked on.
+ */
+export function withOpenCalls(
+  stored: readonly TranscriptEntry[],
+  neverHanded: readonly string[],
+): { readonly entries: readonly TranscriptEntry[]; readonly open: readonly OpenCall[] } {
+  const entries = stored.filter((entry) => !isDeferredCall(entry));
+  const made = callsAtEnd(entries, neverHanded);
+  const done = new Set<string>();
+  let end = made.end;
+  for (const [index, entry] of entries.entries()) {
+    const results = resultsIn(entry).filter((id) => made.ids.has(id));
+    if (results.length === 0) continue;
+    if (results.some((id) => neverHanded.includes(id))) break;
+    for (const id of results) done.add(id);
+    end = Math.max(end, index + 1);
+  }
+  return {
+    entries: entries.slice(0, end),
+    open: made.calls.filter(({ toolUseId }) => !done.has(toolUseId)),
+  };
+}
+
+/** The entry that makes a process, when it resumes without a prompt, carry out a call by itself. */
+export function deferredCallEntry(
+  agentSessionId: string,
+  { toolUseId, toolName, input }: OpenCall,
+  before: readonly TranscriptEntry[],
+): TranscriptEntry {
+  const parentUuid = before.findLast(({ uuid }) => uuid !== undefined)?.uuid ?? null;
+  return {
+    type: 'attachment',
+    uuid: randomUUID(),
+    parentUuid,
+    isSidechain: false,
+    timestamp: new Date(wallClockMs()).toISOString(),
+    sessionId: agentSessionId,
+    cwd: '/',
+    version: FORMAT_VERSION,
+    userType: 'external',
+    entrypoint: 'sdk-ts',
+    attachment: {
+      type: DEFERRED_CALL,
+      toolUseID: toolUseId,
+      toolName,
+      toolInput: input,
+      permissionMode: 'default',
+    },
+  };
+}
+
+/**
+ * Whether an entry makes a process carry out a call by itself. Such an entry is written for one start, and must never be
+ * there at another: it would run the tool again.
+ */
+export function isDeferredCall(entry: TranscriptEntry): boolean {
+  const { attachment } = entry;
+  return isRecord(attachment) && attachment['type'] === DEFERRED_CALL;
+}
+
+/** The calls of the last message that the conversation really had: the last one, or the one that made `neverHanded`. */
+function callsAtEnd(
+  entries: readonly TranscriptEntry[],
+  neverHanded: readonly string[],
+): { calls: OpenCall[]; ids: ReadonlySet<string>; end: number } {
+  const last = entries.findLastIndex((entry) =>
+    toolCallsOf(entry).some(({ toolUseId }) => neverHanded.includes(toolUseId)),
+  );
+  const at = last >= 0 ? last : entries.findLastIndex(isOfModel);
+  const messageId = messageIdOf(entries[at]);
+  const ofMessage = entries.flatMap((entry, index) =>
+    isOfModel(entry) &&
+    (index === at || (messageId !== undefined && messageIdOf(entry) === messageId))
+      ? [{ entry, index }]
+      : [],
+  );
+  const calls = ofMessage.flatMap(({ entry }) => toolCallsOf(entry));
+  const ids = new Set(calls.map(({ toolUseId }) => toolUseId));
+  return { calls, ids, end: (ofMessage.at(-1)?.index ?? -1) + 1 };
+}
+
+function isOfModel(entry: TranscriptEntry): boolean {
+  return entry.type === 'assistant' && entry['isSidechain'] !== true;
+}
+
+function messageIdOf(entry: TranscriptEntry | undefined): string | undefined {
+  const message = entry?.['message'];
+  const id = isRecord(message) ? message['id'] : undefined;
+  return typeof id === 'string' ? id : undefined;
+}
+
+function resultsIn(entry: TranscriptEntry): string[] {
+  if (entry.type !== 'user' || entry['isSidechain'] === true) return [];
+  return blocksIn(entry).flatMap(({ type, tool_use_id: id }) =>
+    type === 'tool_result' && typeof id === 'string' ? [id] : [],
+  );
+}
+
+function blocksIn({ message }: TranscriptEntry): Block[] {
+  const content = isRecord(message) ? message['content'] : undefined;
+  return Array.isArray(content) ? content.filter(isRecord) : [];
 }
 
 /** Whether an entry is the side file of a subagent, which the CLI keeps beside the transcript and not in it. */

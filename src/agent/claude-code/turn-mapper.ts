@@ -5,14 +5,15 @@ import type {
   SDKUserMessage,
 } from '@anthropic-ai/claude-agent-sdk';
 
-import type { AgentOutput } from '../../contracts/agent-driver.ts';
+import type { AgentOutput, TakeUp } from '../../contracts/agent-driver.ts';
+import type { ToolPermission } from '../../contracts/tool-permission.ts';
 import type { EventDetail, RetryNotice, SessionEvent } from '../../events/record.ts';
 import type { PreviewBlock } from '../../events/preview.ts';
 import { newEventId } from '../../events/ids.ts';
 import { wallClockIso } from '../../time/clock.ts';
 import { ModelRequest } from './model-request.ts';
 import { toToolResultContent } from './tool-result-content.ts';
-import { toolUse, type ResultShownBy, type ToolFacts } from './tool-use.ts';
+import { resultOf, toolUse, type ResultShownBy, type ToolFacts, type ToolUse } from './tool-use.ts';
 import { isRecord } from './unknown.ts';
 
 /** An output that a message stands for; `accepted` and `ended` are the turn's own. */
@@ -34,17 +35,36 @@ const ACTIVITY: readonly MappedOutput[] = [{ kind: 'activity' }];
 /** Where all tools are the agent's own. */
 const OWN_TOOLS: ToolFacts = { kindOf: () => ({ kind: 'own' }), problemOf: () => undefined };
 
+export interface TurnMapperParts {
+  /** What is known of the leave for a call of an own tool, before it is made. `inSubagent`: a subagent makes it. */
+  readonly permissionOf?: (toolName: string, inSubagent: boolean) => ToolPermission;
+  /** The call of an earlier process that the turn goes on with. */
+  readonly takeUp?: TakeUp | undefined;
+}
+
 /** Translates the messages of one turn into outputs. Keeps only what later messages of the same turn refer to. */
 export class TurnMapper {
   readonly #tools: ToolFacts;
+  readonly #parts: TurnMapperParts;
   #request: ModelRequest | undefined;
   readonly #toolCalls = new Map<string, OpenToolCall>();
   #modelRequests = 0;
   #stopReason: string | null = null;
   #lastRetry: RetryNotice | undefined;
 
-  constructor(tools: ToolFacts = OWN_TOOLS) {
+  constructor(tools: ToolFacts = OWN_TOOLS, parts: TurnMapperParts = {}) {
     this.#tools = tools;
+    this.#parts = parts;
+    const { takeUp } = parts;
+    if (takeUp === undefined) return;
+    const { toolUseId, toolName } = takeUp.call;
+    const resultBy = resultOf(tools.kindOf(toolName));
+    this.#toolCalls.set(toolUseId, { eventId: takeUp.eventId, resultBy, running: false });
+  }
+
+  /** Whether a message of the model is being written. */
+  get inMessage(): boolean {
+    return this.#request !== undefined;
   }
 
   /** Model requests of the conversation itself; those of subagents are not shown one by one. */
@@ -186,12 +206,19 @@ export class TurnMapper {
           // A subagent's tools run within the phase of the call that started it.
           running: detail.parentToolUseId !== undefined,
         });
-        return [recorded(body, withId)];
+        return [recorded(this.#evaluated(body, block.name, detail), withId)];
       }
       default:
         // Blocks of tools that run at the model's side; Claude Code asks for none.
         return [];
     }
+  }
+
+  /** With what is known of the leave for the call. A call that was refused before any policy keeps that. */
+  #evaluated(body: ToolUse, agentName: string, { parentToolUseId }: EventDetail): ToolUse {
+    if (body.type === 'agent.custom_tool_use' || body.evaluated_permission === 'deny') return body;
+    const permission = this.#parts.permissionOf?.(agentName, parentToolUseId !== undefined);
+    return permission === undefined ? body : { ...body, evaluated_permission: permission };
   }
 
   #user(message: SDKUserMessage): readonly MappedOutput[] {

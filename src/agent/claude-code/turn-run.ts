@@ -1,10 +1,16 @@
 import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 
+import type { AgentOptions, TakeUp } from '../../contracts/agent-driver.ts';
+import type { PermissionDecision } from '../../contracts/answerer.ts';
+import type { ToolPermission } from '../../contracts/tool-permission.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Redact } from './redact.ts';
 import type { ToolFacts } from './tool-use.ts';
+import type { MappedOutput } from './turn-mapper.ts';
+import { toolPermission } from '../../contracts/tool-permission.ts';
 import { NO_USAGE } from '../../events/record.ts';
 import { isCredentialRefusal } from './errors.ts';
+import { HeldCalls, type HeldCallsParts } from './held-calls.ts';
 import { isAborted, turnEndOf } from './turn-end.ts';
 import { TurnMapper } from './turn-mapper.ts';
 import { AgentTurn } from './turn.ts';
@@ -18,20 +24,61 @@ export type TurnRequest =
   | { readonly wants: 'exit-check'; readonly finish: (processUsable: boolean) => void }
   | undefined;
 
+export interface TurnRunParts extends Partial<Pick<HeldCallsParts, 'isCommitted' | 'commit'>> {
+  /** Who answers where a call waits for leave. Default `nobody`. */
+  readonly answers?: 'client' | 'nobody' | undefined;
+  readonly options?: AgentOptions;
+  readonly tools?: ToolFacts;
+  /** The call of an earlier process that the turn goes on with. */
+  readonly takeUp?: TakeUp;
+}
+
 /** The turn that a process runs: what it has said so far, and why it may be ending. */
 export class TurnRun {
   readonly turn: AgentTurn;
+  /** Its calls that wait for the client. */
+  readonly held: HeldCalls;
+  /** Whether it goes on with the turn of an earlier process, without a prompt. */
+  readonly takesUp: boolean;
   readonly #redact: Redact;
+  readonly #options: AgentOptions;
   readonly #mapper: TurnMapper;
+  #answers: 'client' | 'nobody';
   #interrupted = false;
   #refusedStatus: number | undefined;
   /** The agent has given a result, and it is not yet decided what it means. */
   #reported = false;
 
-  constructor(promptId: string, redact: Redact, tools?: ToolFacts) {
+  constructor(promptId: string, redact: Redact, parts: TurnRunParts = {}) {
+    const { answers = 'nobody', options = {}, takeUp } = parts;
     this.turn = new AgentTurn(promptId);
+    this.takesUp = takeUp !== undefined;
     this.#redact = redact;
-    this.#mapper = new TurnMapper(tools);
+    this.#answers = answers;
+    this.#options = options;
+    const permissionOf = (toolName: string, inSubagent: boolean): ToolPermission =>
+      this.#permissionOf(toolName, inSubagent);
+    this.#mapper = new TurnMapper(parts.tools, { permissionOf, takeUp });
+    this.held = new HeldCalls({
+      isCommitted: parts.isCommitted ?? (() => true),
+      commit: parts.commit ?? (() => Promise.resolve()),
+      tell: (toolUseIds) => this.turn.push({ kind: 'answers_awaited', toolUseIds }),
+    });
+  }
+
+  /** Who answers where a call waits for leave. */
+  get answers(): 'client' | 'nobody' {
+    return this.#answers;
+  }
+
+  /** Somebody reads the turn that goes on; until then nobody answers. */
+  takenUpBy(answers: 'client' | 'nobody'): void {
+    this.#answers = answers;
+  }
+
+  /** Gives a call its answer. False when none waits for it. */
+  answer(toolUseId: string, decision: PermissionDecision): boolean {
+    return this.held.answer(toolUseId, decision);
   }
 
   /** The agent is done with the prompt. Without a result before it, it has seen this prompt id before and does nothing. */
@@ -66,7 +113,11 @@ export class TurnRun {
       this.#finish(message, processUsable);
       return undefined;
     }
-    for (const output of this.#mapper.map(message)) this.turn.push(output);
+    for (const output of this.#mapper.map(message)) {
+      this.turn.push(output);
+      this.#follow(output);
+    }
+    this.held.messageOpen = this.#mapper.inMessage;
     const status = this.#mapper.lastRetry?.status ?? null;
     if (status === null || !isCredentialRefusal(status) || this.#refusedStatus !== undefined) {
       return undefined;
@@ -104,7 +155,24 @@ export class TurnRun {
     this.turn.end(turnEndOf(result, facts, this.#redact), processUsable);
   }
 
+  /** The same as the permissions will decide, told with the call. */
+  #permissionOf(toolName: string, inSubagent: boolean): ToolPermission {
+    const permission = toolPermission(this.#options, toolName);
+    if (permission !== 'ask') return permission;
+    return this.#answers === 'client' && !inSubagent ? 'ask' : 'deny';
+  }
+
+  #follow(output: MappedOutput): void {
+    if (output.kind === 'tool_finished') this.held.finish(output.toolUseId);
+    if (output.kind !== 'event') return;
+    if (output.body.type !== 'agent.tool_use' && output.body.type !== 'agent.mcp_tool_use') return;
+    const { toolUseId } = output.detail;
+    if (output.body.evaluated_permission === 'ask' && toolUseId !== undefined)
+      this.held.expect(toolUseId);
+  }
+
   #close(): void {
+    this.held.close();
     for (const output of this.#mapper.close()) this.turn.push(output);
   }
 }

@@ -1,5 +1,13 @@
 import type { ErrorCode } from '../../errors.ts';
 
+/** A call of a tool that needs leave. */
+export interface ScriptedAsk {
+  readonly tool: string;
+  readonly input?: Record<string, unknown>;
+  /** Its result, once it is allowed. Default `allowed`. */
+  readonly output?: string;
+}
+
 /** What a scripted turn does, step by step. */
 export type ScriptStep =
   /** A text block; each element is one delta. */
@@ -13,8 +21,10 @@ export type ScriptStep =
       readonly isError?: boolean;
       readonly runMs?: number;
     }
-  /** A permission request; the turn goes on with the answer as a tool result. */
-  | { readonly ask: string; readonly input?: Record<string, unknown> }
+  /** Calls of tools, in one message, that need leave; the turn goes on when all have their results. */
+  | { readonly asks: readonly ScriptedAsk[] }
+  /** The same with one call. */
+  | ({ readonly ask: string } & Omit<ScriptedAsk, 'tool'>)
   /** Nothing for so long. */
   | { readonly waitMs: number }
   /** Nothing until the turn is interrupted. */

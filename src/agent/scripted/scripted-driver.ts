@@ -1,10 +1,12 @@
 import { echoScript, type Script } from './script.ts';
+import { heldTurn } from './held-calls.ts';
 import { ScriptedProcess } from './scripted-process.ts';
 import type {
   AgentDriver,
   AgentProcess,
   AgentSpec,
   TranscriptFork,
+  OpenCall,
 } from '../../contracts/agent-driver.ts';
 import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
 import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.ts';
@@ -24,6 +26,8 @@ export interface ScriptedDriverOptions {
   readonly onBind?: (workspace: string) => void | Promise<void>;
   /** Gets what processes put out, as it is. */
   readonly watcher?: AgentWatcher;
+  /** Called when a call that needed leave is carried out; the process may be ended meanwhile. */
+  readonly onTool?: (call: OpenCall, process: ScriptedProcess) => void | Promise<void>;
   /** Called at each start; what it throws fails the start. `attempt` counts all starts from 1. */
   readonly onStart?: (spec: AgentSpec, attempt: number) => void | Promise<void>;
 }
@@ -66,17 +70,40 @@ export class ScriptedDriver implements AgentDriver {
         `No transcript of ${spec.agentSessionId} to resume from.`,
       );
     }
+    const { takeUp } = spec;
+    const open = takeUp && (await this.openCalls(spec.agentSessionId, spec.transcripts));
+    if (open?.some(({ toolUseId }) => toolUseId === takeUp?.call.toolUseId) === false) {
+      throw new RoundhouseError(
+        'session_connection_failed',
+        `The transcript of ${spec.agentSessionId} has no such call to take up.`,
+      );
+    }
     const earlier = entries.flatMap((entry) =>
       entry.type === 'user' && typeof entry['text'] === 'string' ? [entry['text']] : [],
     );
-    const { script = echoScript, exitMs = 0, onBind, watcher } = this.#options;
-    const process = new ScriptedProcess({ spec, script, earlier, exitMs, onBind, watcher });
+    const { script = echoScript, exitMs = 0, onBind, onTool, watcher } = this.#options;
+    const process = new ScriptedProcess({
+      spec,
+      script,
+      earlier,
+      exitMs,
+      onBind,
+      onTool,
+      watcher,
+    });
     this.#processes.push(process);
     return process;
   }
 
   generation(): Promise<string> {
     return Promise.resolve(this.#options.generation?.() ?? '1');
+  }
+
+  async openCalls(
+    agentSessionId: string,
+    transcripts: TranscriptStore,
+  ): Promise<readonly OpenCall[]> {
+    return (await heldTurn(agentSessionId, transcripts))?.open ?? [];
   }
 
   async rescueTranscript(): Promise<void> {

@@ -6,10 +6,15 @@ import type {
   AgentProcess,
   AgentPrompt,
   AgentSpec,
+  OpenCall,
+  TakeUp,
 } from '../../contracts/agent-driver.ts';
 import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
 import type { PermissionDecision } from '../../contracts/answerer.ts';
-import type { ScriptStep, Script, ScriptedTurn } from './script.ts';
+import { toolPermission, type ToolPermission } from '../../contracts/tool-permission.ts';
+import type { TranscriptEntry } from '../../contracts/transcripts.ts';
+import { heldEntry, heldTurn, resultEntry, type HeldCall, type HeldTurn } from './held-calls.ts';
+import type { ScriptStep, Script, ScriptedAsk, ScriptedTurn } from './script.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { newEventId } from '../../events/ids.ts';
 import type { PreviewBlock } from '../../events/preview.ts';
@@ -48,6 +53,19 @@ export interface ScriptedProcessParts {
   readonly exitMs: number;
   readonly onBind?: ((workspace: string) => void | Promise<void>) | undefined;
   readonly watcher?: AgentWatcher | undefined;
+  readonly onTool?:
+    | ((call: OpenCall, process: ScriptedProcess) => void | Promise<void>)
+    | undefined;
+}
+
+/** One turn as it is being played. */
+interface Playing {
+  readonly promptId: string;
+  readonly text: string;
+  readonly model: string;
+  readonly answers: 'client' | 'nobody';
+  readonly writer: MessageWriter;
+  readonly signal: AbortSignal;
 }
 
 /** An agent process that lives in this process and plays a script. It keeps its conversation in the transcript store. */
@@ -63,6 +81,10 @@ export class ScriptedProcess implements AgentProcess {
   readonly #exitMs: number;
   readonly #onBind: ScriptedProcessParts['onBind'];
   readonly #watcher: AgentWatcher | undefined;
+  readonly #onTool: ScriptedProcessParts['onTool'];
+  /** Calls of the turn that the client is asked about, and the answers that it has given. */
+  readonly #questions = new Map<string, PromiseWithResolvers<PermissionDecision>>();
+  #takeUp: TakeUp | undefined;
   #workspace: string | undefined;
   #binding = false;
   readonly #settleExit: (exit: AgentExit) => void;
@@ -74,7 +96,7 @@ export class ScriptedProcess implements AgentProcess {
   #ignoresInterrupts = false;
   #stale = false;
 
-  constructor({ spec, script, earlier, exitMs, onBind, watcher }: ScriptedProcessParts) {
+  constructor({ spec, script, earlier, exitMs, onBind, onTool, watcher }: ScriptedProcessParts) {
     this.clientId = spec.clientId;
     this.spec = spec;
     this.#script = script;
@@ -82,6 +104,8 @@ export class ScriptedProcess implements AgentProcess {
     this.#exitMs = exitMs;
     this.#onBind = onBind;
     this.#watcher = watcher;
+    this.#onTool = onTool;
+    this.#takeUp = spec.takeUp;
     this.#workspace = spec.workspace;
     this.#model = spec.options.model ?? DEFAULT_MODEL;
     const exited = Promise.withResolvers<AgentExit>();
@@ -127,26 +151,45 @@ export class ScriptedProcess implements AgentProcess {
   async *prompt(prompt: AgentPrompt): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     if (!this.alive)
       throw new RoundhouseError('agent_died', 'A prompt was written to a process that has ended.');
+    const text = textOf(prompt.content);
+    const model = prompt.model ?? this.#model;
+    yield* this.#turnOf((signal) => {
+      const plan = this.#planOf(text, model, this.#earlier, prompt.system);
+      this.#ignoresInterrupts = plan.interruptible === false;
+      const { promptId, answers = 'nobody' } = prompt;
+      const writer = new MessageWriter(`msg_${promptId}`, model);
+      return this.#play({ promptId, text, model, answers, writer, signal }, plan);
+    });
+  }
+
+  async *takeUp(
+    answers: 'client' | 'nobody',
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    const takeUp = this.#takeUp;
+    this.#takeUp = undefined;
+    if (takeUp === undefined)
+      throw new RoundhouseError('internal', 'The process has no turn to take up.');
+    yield* this.#turnOf((signal) => this.#goOn(takeUp, answers, signal));
+  }
+
+  answer(toolUseId: string, decision: PermissionDecision): void {
+    this.#questions.get(toolUseId)?.resolve(decision);
+  }
+
+  async *#turnOf(
+    play: (signal: AbortSignal) => AsyncGenerator<readonly AgentOutput[], void, undefined>,
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     if (this.#turn !== undefined)
       throw new RoundhouseError('internal', 'Two prompts were written to one process at once.');
     if (this.#workspace === undefined)
       throw new RoundhouseError('internal', 'The process has no workspace yet; bind it.');
     const turn = new AbortController();
     this.#turn = turn;
-    const text = textOf(prompt.content);
-    const plan = this.#script({
-      text,
-      system: prompt.system,
-      earlier: [...this.#earlier],
-      model: prompt.model ?? this.#model,
-      workspace: this.#workspace,
-      turnsOfProcess: this.#turns,
-    });
-    this.#turns += 1;
-    this.#ignoresInterrupts = plan.interruptible === false;
+    this.#ignoresInterrupts = false;
     let end: TurnEnd;
     try {
-      const played = this.#play(prompt, text, plan, turn.signal);
+      if (!this.alive) throw new TurnStopped('exited');
+      const played = play(turn.signal);
       yield* this.#watcher === undefined ? played : this.#watched(played, this.#watcher);
       end = {
         reason: 'completed',
@@ -158,8 +201,22 @@ export class ScriptedProcess implements AgentProcess {
       end = { ...this.#failure(error), usage: NO_USAGE, modelRequests: 0, stopReason: null };
     } finally {
       if (this.#turn === turn) this.#turn = undefined;
+      this.#questions.clear();
     }
     yield [{ kind: 'ended', end, processUsable: this.alive }];
+  }
+
+  #planOf(text: string, model: string, earlier: readonly string[], system?: string): ScriptedTurn {
+    const plan = this.#script({
+      text,
+      system,
+      earlier: [...earlier],
+      model,
+      workspace: this.#workspace ?? '',
+      turnsOfProcess: this.#turns,
+    });
+    this.#turns += 1;
+    return plan;
   }
 
   warmUp(): Promise<void> {
@@ -264,22 +321,54 @@ export class ScriptedProcess implements AgentProcess {
   }
 
   async *#play(
-    prompt: AgentPrompt,
-    text: string,
+    playing: Playing,
     plan: ScriptedTurn,
-    signal: AbortSignal,
   ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    const { promptId, text, writer, signal } = playing;
     if (plan.accepts === false) await untilAborted(signal);
     yield [{ kind: 'accepted' }];
-    const key = { agentSessionId: this.spec.agentSessionId, subpath: '' };
-    await this.spec.transcripts.append(key, [{ type: 'user', uuid: prompt.promptId, text }]);
+    await this.#append({ type: 'user', uuid: promptId, text });
     this.#earlier.push(text);
-    const writer = new MessageWriter(`msg_${prompt.promptId}`, prompt.model ?? this.#model);
     yield writer.open();
+    yield* this.#steps(playing, plan.steps, 0);
+  }
+
+  /** Goes on with a turn of an earlier process: one call, and what follows it if it is the last. */
+  async *#goOn(
+    { call, eventId, decision, last }: TakeUp,
+    answers: 'client' | 'nobody',
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    const { agentSessionId, transcripts } = this.spec;
+    const found = await heldTurn(agentSessionId, transcripts);
+    const own = found?.open.find(({ toolUseId }) => toolUseId === call.toolUseId);
+    if (found === undefined || own === undefined)
+      throw new RoundhouseError('agent_failed', `No call ${call.toolUseId} to take up.`);
+    yield [{ kind: 'accepted' }];
+    const { promptId, text, model, step } = found.held;
+    const writer = new MessageWriter(`msg_${promptId}_${own.toolUseId}`, model);
+    yield* this.#carryOut({ ...own, eventId }, decision, writer, signal);
+    if (!last) return;
+    yield writer.open();
+    const before = this.#earlier.slice(0, this.#earlier.lastIndexOf(text));
+    const plan = this.#planOf(text, model, before);
+    this.#ignoresInterrupts = plan.interruptible === false;
+    yield* this.#steps({ promptId, text, model, answers, writer, signal }, plan.steps, step + 1);
+  }
+
+  async *#steps(
+    playing: Playing,
+    steps: readonly ScriptStep[],
+    from: number,
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    const { promptId, writer, signal } = playing;
     try {
-      for (const step of plan.steps) {
+      for (const [index, step] of steps.entries()) {
+        if (index < from) continue;
         signal.throwIfAborted();
-        yield* this.#step(step, writer, signal);
+        const asks = this.#asksOf(step);
+        if (asks === undefined) yield* this.#step(step, writer, signal);
+        else yield* this.#ask(asks, index, playing);
       }
       signal.throwIfAborted();
     } catch (error) {
@@ -288,9 +377,83 @@ export class ScriptedProcess implements AgentProcess {
       throw error;
     }
     yield writer.close();
-    await this.spec.transcripts.append(key, [
-      { type: 'assistant', uuid: `${prompt.promptId}-answer` },
-    ]);
+    await this.#append({ type: 'assistant', uuid: `${promptId}-answer` });
+  }
+
+  /** The calls of a step that need leave. */
+  #asksOf(step: ScriptStep): readonly ScriptedAsk[] | undefined {
+    if ('asks' in step) return step.asks;
+    if ('ask' in step) return [{ ...step, tool: step.ask }];
+    const asks = 'tool' in step && toolPermission(this.spec.options, step.tool) === 'ask';
+    return asks ? [step] : undefined;
+  }
+
+  async *#ask(
+    asks: readonly ScriptedAsk[],
+    step: number,
+    playing: Playing,
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    const { promptId, text, model, answers, writer, signal } = playing;
+    const written = asks.map(({ tool, input = {}, output = 'allowed' }) => {
+      const byOptions = toolPermission(this.spec.options, tool);
+      const permission = byOptions === 'ask' && answers === 'nobody' ? 'deny' : byOptions;
+      const { use, outputs } = writer.toolUse(tool, input, permission);
+      return { outputs, call: { ...use, toolName: tool, input, output } };
+    });
+    const calls = written.map(({ call }) => call);
+    yield [...written.flatMap(({ outputs }) => outputs), ...writer.close('tool_use')];
+    if (answers === 'client') yield* this.#hold({ promptId, text, model, step, calls });
+    for (const call of calls) {
+      if (answers === 'client') {
+        const { promise } = this.#question(call.toolUseId);
+        yield* this.#carryOut(
+          call,
+          await Promise.race([promise, untilAborted(signal)]),
+          writer,
+          signal,
+        );
+        continue;
+      }
+      yield [{ kind: 'answer_awaited', requestId: call.toolUseId }];
+      const decision = await this.#decide(call, signal);
+      yield [{ kind: 'answer_given', requestId: call.toolUseId }];
+      yield* this.#carryOut(call, decision, writer, signal);
+    }
+    yield writer.open();
+  }
+
+  async *#hold(held: HeldTurn): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    await this.#append(heldEntry(held));
+    const toolUseIds = held.calls.map(({ toolUseId }) => toolUseId);
+    for (const id of toolUseIds) this.#question(id);
+    yield [{ kind: 'answers_awaited', toolUseIds }];
+  }
+
+  #question(toolUseId: string): PromiseWithResolvers<PermissionDecision> {
+    const known = this.#questions.get(toolUseId);
+    if (known !== undefined) return known;
+    const question = Promise.withResolvers<PermissionDecision>();
+    this.#questions.set(toolUseId, question);
+    return question;
+  }
+
+  async *#carryOut(
+    call: HeldCall,
+    decision: PermissionDecision,
+    writer: MessageWriter,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
+    signal.throwIfAborted();
+    const allowed = decision.behavior === 'allow';
+    if (allowed) await this.#onTool?.(call, this);
+    signal.throwIfAborted();
+    await this.#append(resultEntry(call.toolUseId));
+    yield [writer.toolResult(call, allowed ? call.output : decision.message, !allowed)];
+  }
+
+  async #append(entry: TranscriptEntry): Promise<void> {
+    const { agentSessionId, transcripts } = this.spec;
+    await transcripts.append({ agentSessionId, subpath: '' }, [entry]);
   }
 
   async *#step(
@@ -320,42 +483,30 @@ export class ScriptedProcess implements AgentProcess {
         ),
       ];
       await sleep(step.retryInMs, signal, { keepAlive: true });
-    } else if ('ask' in step) {
-      const { use, outputs } = writer.toolUse(step.ask, step.input ?? {});
-      yield [...outputs, { kind: 'answer_awaited', requestId: use.toolUseId }];
-      const answer = await this.#decide(step.ask, use.toolUseId, step.input ?? {}, signal);
-      yield [{ kind: 'answer_given', requestId: use.toolUseId }];
-      yield writer.toolResult(
-        use,
-        answer.behavior === 'deny' ? answer.message : 'allowed',
-        answer.behavior === 'deny',
-      );
-    } else {
+    } else if ('tool' in step) {
       const { use, outputs } = writer.toolUse(step.tool, step.input ?? {});
-      yield [...outputs, { kind: 'tool_started', toolUseId: use.toolUseId }];
+      yield [
+        ...outputs,
+        ...writer.close('tool_use'),
+        { kind: 'tool_started', toolUseId: use.toolUseId },
+      ];
       if (step.runMs !== undefined) await sleep(step.runMs, signal, { keepAlive: true });
       yield [
-        ...writer.toolResult(use, step.output, step.isError === true),
+        writer.toolResult(use, step.output, step.isError === true),
+        ...writer.open(),
         { kind: 'tool_finished', toolUseId: use.toolUseId },
       ];
     }
   }
 
   async #decide(
-    toolName: string,
-    toolUseId: string,
-    input: Record<string, unknown>,
+    { toolUseId, toolName, input }: OpenCall,
     signal: AbortSignal,
-  ) {
-    const request = {
-      sessionId: this.spec.sessionId,
-      turnId: null,
-      toolUseId,
-      toolName,
-      input,
-    };
+  ): Promise<PermissionDecision> {
+    const { sessionId, answerer } = this.spec;
+    const request = { sessionId, turnId: null, toolUseId, toolName, input };
     // An answerer that fails is one that denies, and its reason is its own.
-    const answer = this.spec.answerer
+    const answer = answerer
       .decide(request, signal)
       .catch((): PermissionDecision => ({ behavior: 'deny', message: 'Nobody could answer.' }));
     return Promise.race([answer, untilAborted(signal)]);
@@ -480,6 +631,7 @@ class MessageWriter {
   toolUse(
     name: string,
     input: Record<string, unknown>,
+    permission?: ToolPermission,
   ): { readonly use: WrittenToolUse; readonly outputs: AgentOutput[] } {
     this.#tools += 1;
     const toolUseId = `${this.#messageId}-tool-${this.#tools}`;
@@ -490,29 +642,32 @@ class MessageWriter {
       this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) }),
       this.#stop(),
       this.#block(
-        { type: 'agent.tool_use', id: use.eventId, processed_at: wallClockIso(), name, input },
+        {
+          type: 'agent.tool_use',
+          id: use.eventId,
+          processed_at: wallClockIso(),
+          name,
+          input,
+          ...(permission !== undefined && { evaluated_permission: permission }),
+        },
         { toolUseId: use.toolUseId },
       ),
-      ...this.close('tool_use'),
     ];
     return { use, outputs };
   }
 
-  toolResult(use: WrittenToolUse, text: string, isError: boolean): AgentOutput[] {
-    return [
-      event(
-        {
-          type: 'agent.tool_result',
-          id: newEventId(),
-          processed_at: wallClockIso(),
-          tool_use_id: use.eventId,
-          content: [{ type: 'text', text }],
-          is_error: isError,
-        },
-        { toolUseId: use.toolUseId },
-      ),
-      ...this.open(),
-    ];
+  toolResult(use: WrittenToolUse, text: string, isError: boolean): AgentOutput {
+    return event(
+      {
+        type: 'agent.tool_result',
+        id: newEventId(),
+        processed_at: wallClockIso(),
+        tool_use_id: use.eventId,
+        content: [{ type: 'text', text }],
+        is_error: isError,
+      },
+      { toolUseId: use.toolUseId },
+    );
   }
 
   #begin(block: PreviewBlock): AgentOutput {

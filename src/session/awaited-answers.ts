@@ -1,0 +1,172 @@
+import type { AgentOptions, OpenCall, TakeUp } from '../contracts/agent-driver.ts';
+import type { PermissionDecision } from '../contracts/answerer.ts';
+import { toolPermission } from '../contracts/tool-permission.ts';
+import { RoundhouseError } from '../errors.ts';
+import type { SessionEvent } from '../events/record.ts';
+
+/** An event with which a client answers a call. */
+export type AnswerEvent = Extract<SessionEvent, { type: 'user.tool_confirmation' }>;
+
+/** A client's answer to a call that waits. */
+export interface ClientAnswer {
+  /** The id of the `agent.tool_use` or `agent.mcp_tool_use` event. */
+  readonly toolUseEventId: string;
+  /** The event to be kept. */
+  readonly body: AnswerEvent;
+}
+
+/** A call that the client is asked about. */
+export interface AskedCall {
+  /** The id of the event of the call. */
+  readonly eventId: string;
+  readonly toolUseId: string;
+}
+
+interface Asked extends AskedCall {
+  answer: AnswerEvent | undefined;
+  /** Its leave was given to a process, or may have been. */
+  handed: boolean;
+}
+
+/** What a turn has asked its client, and what came of it. It touches no process and no log. */
+export class AwaitedAnswers {
+  readonly #asked = new Map<string, Asked>();
+
+  /** The events of the calls that have no answer, in the order of the calls. */
+  get remaining(): string[] {
+    return this.#all.flatMap(({ eventId, answer }) => (answer === undefined ? eventId : []));
+  }
+
+  get size(): number {
+    return this.#asked.size;
+  }
+
+  /** Calls that no process has been given an answer to, by the agent's ids. */
+  get neverHanded(): string[] {
+    return this.#all.flatMap(({ toolUseId, handed }) => (handed ? [] : toolUseId));
+  }
+
+  /** The events of all calls. */
+  get eventIds(): string[] {
+    return [...this.#asked.keys()];
+  }
+
+  /** Every call that is answered, with its answer. */
+  get decisions(): { readonly toolUseId: string; readonly decision: PermissionDecision }[] {
+    return this.#all.flatMap(({ toolUseId, answer }) =>
+      answer === undefined ? [] : { toolUseId, decision: decisionOf(answer) },
+    );
+  }
+
+  /** The client is asked about a call, if it is not yet. */
+  ask({ eventId, toolUseId }: AskedCall): void {
+    if (!this.#asked.has(eventId))
+      this.#asked.set(eventId, { eventId, toolUseId, answer: undefined, handed: false });
+  }
+
+  /** Throws `invalid_request` unless every answer is to a call that waits for one, and no call is answered twice. */
+  check(answers: readonly ClientAnswer[]): void {
+    const { remaining } = this;
+    const awaits = `the session awaits an answer to ${remaining.join(', ')}`;
+    const seen = new Set<string>();
+    for (const { toolUseEventId, body } of answers) {
+      const asked = this.#asked.get(toolUseEventId);
+      if (asked === undefined || body.tool_use_id !== toolUseEventId)
+        throw refused(`${toolUseEventId} is no call that waits; ${awaits}`);
+      if (asked.answer !== undefined || seen.has(toolUseEventId))
+        throw refused(`${toolUseEventId} is answered already; ${awaits}`);
+      seen.add(toolUseEventId);
+    }
+  }
+
+  /** What would be left without an answer after these. */
+  remainingAfter(answers: readonly ClientAnswer[]): string[] {
+    const given = new Set(answers.map(({ toolUseEventId }) => toolUseEventId));
+    return this.remaining.filter((eventId) => !given.has(eventId));
+  }
+
+  /** The answers are kept. */
+  take(answers: readonly AnswerEvent[]): void {
+    for (const body of answers) {
+      const asked = this.#asked.get(body.tool_use_id);
+      if (asked !== undefined) asked.answer = body;
+    }
+  }
+
+  /** A process may have been given the leave for these calls. */
+  hand(eventIds: readonly string[]): void {
+    for (const eventId of eventIds) {
+      const asked = this.#asked.get(eventId);
+      if (asked !== undefined) asked.handed = true;
+    }
+  }
+
+  /** A call has its result. */
+  finish(eventId: string): void {
+    this.#asked.delete(eventId);
+  }
+
+  /**
+   * What a process goes on with, of the calls that are open. A leave that was handed on before is not handed on again: the
+   * model is told that nobody knows. `handed` has the event of the call, when this hands its leave on.
+   */
+  takeUp(
+    open: readonly OpenCall[],
+    options: AgentOptions,
+  ): { readonly takeUp: TakeUp; readonly handed: readonly string[] } | undefined {
+    const [call] = open;
+    if (call === undefined) return undefined;
+    const asked = this.#all.find(({ toolUseId }) => toolUseId === call.toolUseId);
+    const decision = this.#decisionFor(call, asked, options);
+    const { neverHanded } = this;
+    const takeUp = {
+      call,
+      eventId: asked?.eventId ?? call.toolUseId,
+      decision,
+      neverHanded,
+      last: open.length === 1,
+    };
+    const hands = asked !== undefined && decision.behavior === 'allow';
+    return { takeUp, handed: hands ? [asked.eventId] : [] };
+  }
+
+  #decisionFor(
+    { toolName }: OpenCall,
+    asked: Asked | undefined,
+    options: AgentOptions,
+  ): PermissionDecision {
+    if (asked?.answer !== undefined) {
+      const decision = decisionOf(asked.answer);
+      return decision.behavior === 'allow' && asked.handed ? unknownOutcome(toolName) : decision;
+    }
+    // It stood behind the calls that waited; it has begun only if one of them was let go.
+    if (this.#all.some(({ handed }) => handed)) return unknownOutcome(toolName);
+    return toolPermission(options, toolName) === 'allow'
+      ? { behavior: 'allow' }
+      : notCarriedOut(toolName);
+  }
+
+  get #all(): Asked[] {
+    return [...this.#asked.values()];
+  }
+}
+
+function decisionOf({ result, deny_message: message }: AnswerEvent): PermissionDecision {
+  return result === 'allow'
+    ? { behavior: 'allow' }
+    : { behavior: 'deny', message: message ?? 'The client denied this call.' };
+}
+
+function unknownOutcome(toolName: string): PermissionDecision {
+  const message = `It is not known whether this call of ${toolName} was carried out: the server stopped meanwhile. It was not repeated. Look at what is there before you call it again.`;
+  return { behavior: 'deny', message };
+}
+
+function notCarriedOut(toolName: string): PermissionDecision {
+  const message = `This call of ${toolName} was not carried out: the process was ended before it came to it. Call it again if it is still needed.`;
+  return { behavior: 'deny', message };
+}
+
+function refused(message: string): RoundhouseError {
+  return new RoundhouseError('invalid_request', `answers: ${message}.`);
+}
