@@ -19,6 +19,7 @@ export type { SessionPool } from './pool/session-pool.ts';
 export type { SessionRequest } from './pool/session-request.ts';
 export type { PoolOptions, PoolOptionsInput } from './pool/options.ts';
 export type { PromptRequest } from './session/prompt-request.ts';
+export type { AnswerEvent, ClientAnswer } from './session/awaited-answers.ts';
 export type { SessionClient, SessionMetrics } from './session/session-client.ts';
 export type { StreamHandle, TurnPhase } from './session/stream-handle.ts';
 export type { WhenUnread } from './session/turn-stream.ts';

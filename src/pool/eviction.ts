@@ -9,10 +9,10 @@ export const UNUSED_GRACE_SECONDS = 1;
 
 /**
  * Whether the process of this session may be taken: never one that runs, or has prompts waiting. A turn that waits for its
- * client's answer runs.
+ * client's answers, and the prompts behind it, need none.
  */
 export function isEvictable(client: SessionClient): boolean {
-  return client.status === 'idle' && !client.busy && !isFresh(client);
+  return client.status === 'idle' && (!client.busy || client.parked) && !isFresh(client);
 }
 
 /** Whether somebody is likely about to prompt: it came into memory, or got its process, just now and has run no turn there. */
@@ -23,13 +23,15 @@ export function isFresh(client: SessionClient): boolean {
 /** A session whose process may be taken, as it stands in the choice. */
 interface Candidate {
   readonly client: SessionClient;
+  readonly parked: boolean;
   readonly read: boolean;
   readonly worth: number;
   readonly idleSeconds: number;
 }
 
 /**
- * The session whose process is taken next: sessions that nobody reads before those with readers (whose streams outlive
+ * The session whose process is taken next: those with a turn that waits for its client last, because bringing one back
+ * costs a start for each call that waits; sessions that nobody reads before those with readers (whose streams outlive
  * the process, but who are likely to prompt), then the one least worth keeping, then the least recently used.
  */
 export function chooseVictim(clients: Iterable<SessionClient>): SessionClient | undefined {
@@ -45,10 +47,12 @@ export function chooseVictim(clients: Iterable<SessionClient>): SessionClient | 
 function candidateOf(client: SessionClient): Candidate {
   const { idleSeconds } = client.metrics;
   const worth = worthKeeping(estimateEviction(client), idleSeconds);
-  return { client, read: client.readerCount > 0, worth, idleSeconds };
+  const { parked } = client;
+  return { client, parked, read: client.readerCount > 0, worth, idleSeconds };
 }
 
 function isBetterVictim(candidate: Candidate, than: Candidate): boolean {
+  if (candidate.parked !== than.parked) return !candidate.parked;
   if (candidate.read !== than.read) return !candidate.read;
   if (candidate.worth !== than.worth) return candidate.worth < than.worth;
   return candidate.idleSeconds > than.idleSeconds;

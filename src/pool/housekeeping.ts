@@ -90,7 +90,7 @@ function oneAtATime(work: () => Promise<void>): () => void {
 
 /** True when the session leaves memory. */
 function lookAfter(client: SessionClient, parts: HousekeepingParts): boolean {
-  if (client.busy) return false;
+  if (client.busy && !client.parked) return false;
   const { idleSeconds, ageSeconds } = client;
   const idle = idleSeconds * 1000 >= parts.idleThresholdMs;
   if (client.status === 'idle') {
@@ -99,6 +99,7 @@ function lookAfter(client: SessionClient, parts: HousekeepingParts): boolean {
     else if (ageSeconds * 1000 >= ttlMs) parts.disconnect(client, 'expired');
   } else if (
     idle &&
+    !client.busy &&
     (client.status === 'disconnected' || client.status === 'error') &&
     client.readerCount === 0
   ) {

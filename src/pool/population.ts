@@ -180,8 +180,13 @@ export class Population {
   /** Puts in order what an earlier host left; see {@link recover}. Before the first session is asked for. */
   async recover(): Promise<RecoveryResult> {
     const result = await recover(this.#recoveryParts());
-    this.#undelivered = new Undelivered(result.prompts);
+    this.#undelivered = new Undelivered(result.prompts, result.waiting);
     return result;
+  }
+
+  /** Whether a session that is not in memory has a turn that waits for its client. */
+  waits(sessionId: string): boolean {
+    return this.#undelivered.waits(sessionId);
   }
 
   /** Runs the prompts that an earlier host accepted and never delivered. Settles when they have ended; never rejects. */
@@ -264,10 +269,12 @@ export class Population {
   #onChange(client: SessionClient): void {
     const leaving = !this.#residents.has(client);
     this.#processes.note(client, leaving);
-    if (leaving || this.#withdrawIfNobodys(client) || client.busy) return;
+    if (leaving || this.#withdrawIfNobodys(client) || (client.busy && !client.parked)) return;
     if (client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
     this.#processes.poke();
+    // A turn that waits for its client keeps the session in memory, for its limit.
+    if (client.busy) return;
     this.#places.offer(client);
     if (isFresh(client)) this.#lookAfterGrace(client);
   }

@@ -8,6 +8,7 @@ import type {
   AgentOptions,
   AgentProcess,
   AgentSpec,
+  TakeUp,
 } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
@@ -72,6 +73,7 @@ interface Launch {
   readonly resume: boolean;
   /** What the agent is, where the process begins a conversation. */
   readonly generation?: string;
+  readonly takeUp?: TakeUp;
   readonly ahead?: boolean;
 }
 
@@ -224,8 +226,8 @@ export class ProcessStarter implements Connector {
           code: failed.code,
           error: errorText(failed.cause ?? failed),
         });
-        if (attempt >= this.#parts.attempts || failed.code !== 'session_connection_failed')
-          throw failed;
+        const attempts = request.takeUp === undefined ? this.#parts.attempts : 1;
+        if (attempt >= attempts || failed.code !== 'session_connection_failed') throw failed;
       } finally {
         lapse.cancel();
         start.release();
@@ -249,14 +251,28 @@ export class ProcessStarter implements Connector {
       ...(variables !== undefined && { variables }),
     };
     const subpaths = await store.transcripts.listSubpaths(agentSessionId);
-    if (subpaths.includes('')) {
+    const resume = subpaths.includes('');
+    if (resume || request.takeUp !== undefined) {
       const given = AbortSignal.any([signal, request.unneeded]);
-      return this.#launch({ ...launch, resume: true }, given);
+      const takeUp = await this.#takeUpOf(request);
+      return this.#launch(
+        { ...launch, resume: true, ...(takeUp !== undefined && { takeUp }) },
+        given,
+      );
     }
     const generation = await driver.generation();
     return this.#launch(
       { ...launch, resume: false, generation },
       AbortSignal.any([signal, this.#useless(request)]),
+    );
+  }
+
+  async #takeUpOf({ row, takeUp }: ConnectRequest): Promise<TakeUp | undefined> {
+    if (takeUp === undefined) return undefined;
+    const { driver, store } = this.#parts;
+    const { agentSessionId } = row;
+    return takeUp.choose(
+      await driver.openCalls(agentSessionId, store.transcripts, takeUp.neverHanded),
     );
   }
 
@@ -314,8 +330,14 @@ export class ProcessStarter implements Connector {
     telemetry.metrics.observe('roundhouse_start_seconds', seconds, { kind });
     this.#owned += 1;
     void this.#followToEnd(process, launch.sessionId, processFolder);
-    const { generation } = launch;
-    return { clientId, process, processFolder, ...(generation !== undefined && { generation }) };
+    const { generation, takeUp } = launch;
+    return {
+      clientId,
+      process,
+      processFolder,
+      ...(generation !== undefined && { generation }),
+      ...(takeUp !== undefined && { takeUp }),
+    };
   }
 
   async #followToEnd(process: AgentProcess, id: string, processFolder: string): Promise<void> {

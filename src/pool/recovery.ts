@@ -1,14 +1,20 @@
 import type { BrokenSessions } from './broken-sessions.ts';
 import type { Residents } from './residents.ts';
-import type { Undelivered } from './undelivered.ts';
+import type { Undelivered, WaitingTurn } from './undelivered.ts';
 import type { AgentDriver } from '../contracts/agent-driver.ts';
 import type { Host, LeftFolder, SweepResult } from '../contracts/host.ts';
 import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
 import { ERROR_KINDS, errorText, RoundhouseError } from '../errors.ts';
+import type { EventRecord } from '../events/record.ts';
 import { endBy } from '../session/stop-cause.ts';
 import { endRecords } from '../session/turn-records.ts';
+import { standingOf, type TurnStanding } from '../session/turn-standing.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { wallClockIso } from '../time/clock.ts';
+
+/** What is read of a turn in one go. */
+const PAGE_RECORDS = 1_000;
+const PAGE_BYTES = 4 * 1024 * 1024;
 
 export interface RecoveryParts {
   readonly store: SessionStore;
@@ -28,13 +34,15 @@ export interface RecoveryResult extends SweepResult {
   readonly turnsEnded: number;
   /** Prompts that were accepted and never delivered; they run now. */
   readonly prompts: readonly UnfinishedTurn[];
+  /** Turns that wait for their client, or go on with its answers, by session id. */
+  readonly waiting: Map<string, WaitingTurn>;
   readonly oneShotsRemoved: number;
 }
 
 /**
  * Puts in order what an earlier host left behind, before the first session is given out: its processes and folders go
- * (what only they have of a transcript is kept), turns that it was running get their end, once, and one-shot sessions are
- * removed. A session that can't be put in order keeps neither the others nor the host from starting.
+ * (what only they have of a transcript is kept), turns that it was running get their end, once, but for those that wait for
+ * their client, and one-shot sessions are removed. A session that can't be put in order keeps neither the others nor the host from starting.
  */
 export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   const { store, host, telemetry } = parts;
@@ -52,25 +60,36 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   const unfinished = await store.unfinishedTurns();
   const delivered = unfinished.filter((turn) => turn.delivered);
   let turnsEnded = 0;
+  const waiting = new Map<string, WaitingTurn>();
   for (const turn of delivered) {
-    const end = (): Promise<void> => endCrashed(turn, parts);
+    const end = async (): Promise<void> => {
+      const standing = await standingInStore(turn, store);
+      if (standing.at !== 'running') {
+        waiting.set(turn.session.id, { ...turn, standing });
+        return;
+      }
+      await endCrashed(turn, parts);
+      turnsEnded += 1;
+    };
     const endIfOpen = async (): Promise<void> => {
       const open = await store.unfinishedTurns();
       // What seemed to fail may have been written all the same, and a turn has one end.
       if (open.some(({ prompt }) => prompt.turnId === turn.prompt.turnId)) await end();
     };
-    if (await parts.broken.attempt(turn.session.id, end, endIfOpen)) turnsEnded += 1;
+    await parts.broken.attempt(turn.session.id, end, endIfOpen);
   }
   const result = {
     ...swept,
     turnsEnded,
     prompts: unfinished.filter((turn) => !turn.delivered),
+    waiting,
     oneShotsRemoved,
   };
   const { size: sessionsBroken } = parts.broken;
   telemetry.log.info('pool_recovered', {
     ...result,
     prompts: result.prompts.length,
+    waiting: waiting.size,
     sessionsBroken,
   });
   return result;
@@ -120,6 +139,22 @@ async function salvage({ sessionId, folder }: LeftFolder, parts: RecoveryParts):
   };
   if (await broken.attempt(sessionId, rescue, again)) return;
   throw new RoundhouseError('storage_failed', `The transcript in ${folder} could not be kept.`);
+}
+
+/** Where a delivered turn stands, by what is kept of it. */
+async function standingInStore(
+  { session, prompt }: UnfinishedTurn,
+  store: SessionStore,
+): Promise<TurnStanding> {
+  const records: EventRecord[] = [];
+  let after = prompt.number;
+  for (;;) {
+    const page = await store.readEvents(session.id, after, PAGE_RECORDS, PAGE_BYTES);
+    const last = page.at(-1);
+    if (last === undefined) return standingOf(records);
+    after = last.number;
+    records.push(...page.filter(({ turnId }) => turnId === prompt.turnId));
+  }
 }
 
 async function endCrashed(turn: UnfinishedTurn, { store, owner }: RecoveryParts): Promise<void> {

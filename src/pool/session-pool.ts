@@ -23,6 +23,7 @@ import type { LogItem } from '../events/preview.ts';
 import type { EventRecord } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { checkedLimits } from '../session/limits.ts';
+import type { ClientAnswer } from '../session/awaited-answers.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import type { TurnPhase } from '../session/stream-handle.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -272,8 +273,21 @@ export class SessionPool {
   async interruptSession(tenant: string, name: string): Promise<boolean> {
     const client = this.#population.get(tenant, name);
     if (client !== undefined) return client.interrupt();
-    await this.#known.get(tenant, name);
-    return false;
+    const { id } = await this.#known.get(tenant, name);
+    if (!this.#population.waits(id)) return false;
+    // An earlier host left it waiting for its client.
+    return (await this.#population.find(tenant, name))?.interrupt() ?? false;
+  }
+
+  /**
+   * Answers calls of a session that wait for its client; see {@link SessionClient.answer}. It needs no process for it: one
+   * comes when the turn goes on. `session_not_found`, and what that rejects with.
+   */
+  async answer(tenant: string, name: string, answers: readonly ClientAnswer[]): Promise<void> {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const client = await this.#population.find(tenant, name);
+    if (client === undefined) throw notFound(name);
+    await client.answer(answers);
   }
 
   /**

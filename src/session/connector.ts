@@ -1,4 +1,4 @@
-import type { AgentOptions, AgentProcess } from '../contracts/agent-driver.ts';
+import type { AgentOptions, AgentProcess, OpenCall, TakeUp } from '../contracts/agent-driver.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 
 /** A process that a session may use until it ends; its slot goes back by itself when the process is gone. */
@@ -10,6 +10,19 @@ export interface Connection {
   readonly processFolder: string;
   /** What the agent was when the process began a new conversation; undefined when it took up an old one. */
   readonly generation?: string;
+  /** What the process goes on with, by itself; undefined for one that takes prompts. */
+  readonly takeUp?: TakeUp;
+}
+
+/** A turn that goes on in the process, instead of a prompt. Such a start is tried once: it may have done something. */
+export interface TakeUpRequest {
+  /** Calls, by the agent's ids, that no process was given an answer to. */
+  readonly neverHanded: readonly string[];
+  /**
+   * Called right before the start, with the calls that are open: what the process goes on with. What it resolves is kept as
+   * handed over. Rejects when there is nothing to go on with.
+   */
+  choose(open: readonly OpenCall[]): Promise<TakeUp>;
 }
 
 export interface ConnectRequest {
@@ -26,6 +39,8 @@ export interface ConnectRequest {
   readonly unneeded: AbortSignal;
   /** Start only if there is a slot, and room to start, that nobody waits for; else `pool_at_capacity` at once. */
   readonly onlyIfFree: boolean;
+  /** Set when a turn goes on in the process. */
+  readonly takeUp?: TakeUpRequest | undefined;
   /** Called when what a stale transcript lacked has been imported, before the start. */
   readonly transcriptRescued: () => Promise<void>;
 }

@@ -11,6 +11,11 @@ export interface PromptRequest {
   readonly whenUnread?: WhenUnread;
   /** Withdraws the prompt while it has not been delivered. Afterwards use the handle's `interrupt`. */
   readonly signal?: AbortSignal;
+  /**
+   * Who answers when a call of a tool waits for leave. `client`: the turn waits, at most `awaitingClientMs`, for
+   * `SessionClient.answer`. `nobody` (default): such a call is denied at once, and the model is told why.
+   */
+  readonly answers?: 'client' | 'nobody';
   /** Limits of this turn, within the bounds of `pool.limits`; the rest is the session's. */
   readonly limits?: Partial<TurnLimits>;
 }

@@ -1,4 +1,5 @@
 import { mergeOptions } from './agent-options.ts';
+import type { ClientAnswer } from './awaited-answers.ts';
 import type { Connection, Connector } from './connector.ts';
 import { ContextUse, type ContextEstimate } from './context-use.ts';
 import { Journal } from './journal.ts';
@@ -10,6 +11,7 @@ import { SessionTurns } from './session-turns.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import type { StreamHandle, TurnPhase } from './stream-handle.ts';
 import { Submissions } from './submissions.ts';
+import type { TurnStanding } from './turn-standing.ts';
 import type { TurnStream } from './turn-stream.ts';
 import type { Turn } from './turn.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
@@ -88,13 +90,14 @@ export class SessionClient {
       connector: parts.connector,
       request: () => ({
         row: this.row,
-        options: this.#turns.next?.agentOptions ?? this.row.options,
-        startMs: (this.#turns.next?.limits ?? this.limits).startMs,
+        options: this.#turns.nextOnProcess?.agentOptions ?? this.row.options,
+        startMs: (this.#turns.nextOnProcess?.limits ?? this.limits).startMs,
         priority: this.priority,
+        takeUp: this.#turns.takeUpRequest,
         transcriptRescued: () => this.#journal.patch({ staleTranscriptFolder: null }),
       }),
       transcriptStale: (folder) => void this.#journal.noteStaleTranscript(folder),
-      needed: () => this.#turns.queued > 0,
+      needed: () => this.#turns.needsProcess,
       isTurnRunning: () => this.#turns.running !== undefined,
       onFailure,
       onChange: (reason) => this.#onLinkChange(reason),
@@ -163,7 +166,17 @@ export class SessionClient {
 
   /** Phase of the turn that runs or waits first; undefined when there is none. */
   get phase(): TurnPhase | undefined {
-    return (this.#turns.running ?? this.#turns.next)?.phase;
+    return (this.#turns.running ?? this.#turns.waiting ?? this.#turns.next)?.phase;
+  }
+
+  /** Whether a turn waits for its client's answers, and for nothing else: it needs no process for that. */
+  get parked(): boolean {
+    return this.#turns.parked;
+  }
+
+  /** The events of the calls that wait for the client's answer, in their order. */
+  get awaitedAnswers(): readonly string[] {
+    return this.#turns.parked ? (this.#turns.waiting?.asked.remaining ?? []) : [];
   }
 
   /** Prompts that wait behind the running one, or for a process. */
@@ -177,9 +190,9 @@ export class SessionClient {
     return attachment === undefined ? 0 : (monotonicMs() - attachment.sinceMs) / 1000;
   }
 
-  /** Time since the end of the last turn; 0 while one runs or waits. */
+  /** Time since the end of the last turn, or since the present one waits for its client; 0 while one runs or waits. */
   get idleSeconds(): number {
-    return this.busy ? 0 : (monotonicMs() - this.#turns.restingSinceMs) / 1000;
+    return this.busy && !this.parked ? 0 : (monotonicMs() - this.#turns.restingSinceMs) / 1000;
   }
 
   /** Time that its agent has been at work, over the whole life of the session and until now; see {@link Turn.activeMs}. */
@@ -222,6 +235,21 @@ export class SessionClient {
   /** Takes up a prompt that an earlier host accepted and never delivered. Undefined, and nothing happens, in a shutdown. */
   resumePrompt(prompt: EventRecord): StreamHandle | undefined {
     return this.#turns.resumePrompt(prompt);
+  }
+
+  /** Takes up a turn that an earlier host left waiting for its client, or with answers that came to nothing. */
+  resumeWaiting(prompt: EventRecord, standing: TurnStanding): void {
+    this.#turns.resumeWaiting(prompt, standing);
+  }
+
+  /**
+   * Answers calls that wait for leave, in any order, together or one after the other. Resolves when the answers are in the
+   * store: from then on they survive a crash. The turn goes on when no call is left without one. Rejects, and nothing is
+   * kept, with `invalid_request` for what is not awaited or answered already, `draining`, `session_ended` or
+   * `storage_failed`.
+   */
+  answer(answers: readonly ClientAnswer[]): Promise<void> {
+    return this.#turns.answer(answers);
   }
 
   /**
@@ -406,6 +434,8 @@ export class SessionClient {
    */
   ensureConnected(signal?: AbortSignal): Promise<void> | undefined {
     if (this.#turns.refusal === undefined && this.#link.isReady) return undefined;
+    // It has a process when its turn goes on; until then one would have nothing to do.
+    if (this.#turns.refusal === undefined && this.#turns.waiting !== undefined) return undefined;
     return this.#connected(signal);
   }
 
@@ -421,10 +451,11 @@ export class SessionClient {
 
   /** Brings a process back in the background, if that makes nobody wait. Never rejects. */
   warmIfFree(): void {
-    if (this.#turns.refusal === undefined) this.#link.attachIfFree();
+    const { refusal, waiting } = this.#turns;
+    if (refusal === undefined && waiting === undefined) this.#link.attachIfFree();
   }
 
-  /** Takes the process while no turn runs; the session stays, and prompts that wait get another. Resolves when it is gone. */
+  /** Takes the process while no turn runs; the session stays, and turns that wait get another when they need one. Resolves when it is gone. */
   async disconnect(reason: string): Promise<void> {
     if (this.#turns.running === undefined) await this.#link.release(reason);
   }
@@ -476,7 +507,7 @@ export class SessionClient {
     const from = this.#status;
     const link = this.#link.status;
     const { activity } = this.#turns;
-    const attached = activity === 'resting' ? 'idle' : activity;
+    const attached = activity === 'resting' || activity === 'waiting' ? 'idle' : activity;
     const to = link === 'attached' ? attached : link;
     if (from === to) return;
     if (!mayFollow(from, to))

@@ -7,8 +7,15 @@ type SystemContent = Extract<SessionEvent, { type: 'system.message' }>['content'
 export type SessionInput =
   /** A prompt, which runs when its turn has come. `system`: what the operator adds to the system prompt with it. */
   | { readonly kind: 'prompt'; readonly content: PromptContent; readonly system?: SystemContent }
-  /** Stops the turn that runs, or else the prompt that waits first; nothing, where there is neither. */
-  | { readonly kind: 'interrupt' };
+  /** Stops the turn that runs or waits for its client, or else the prompt that waits first; nothing, where there is neither. */
+  | { readonly kind: 'interrupt' }
+  /** Answers a call that waits for leave, by the id of its event. `message`: what the model is told of a denial. */
+  | {
+      readonly kind: 'answer';
+      readonly toolUseEventId: string;
+      readonly result: 'allow' | 'deny';
+      readonly message?: string;
+    };
 
 /** What tells a request that is sent again from another one. */
 export interface IdempotencyKey {
@@ -51,6 +58,19 @@ function eventsOf(input: SessionInput, nextId: () => string, at: string): Sessio
     }
     case 'interrupt':
       return [{ type: 'user.interrupt', id: nextId(), processed_at: at }];
+    case 'answer': {
+      const { toolUseEventId, result, message } = input;
+      return [
+        {
+          type: 'user.tool_confirmation',
+          id: nextId(),
+          tool_use_id: toolUseEventId,
+          result,
+          ...(message !== undefined && { deny_message: message }),
+          processed_at: at,
+        },
+      ];
+    }
     default:
       return input satisfies never;
   }

@@ -1,3 +1,5 @@
+import type { AnswerEvent, ClientAnswer } from './awaited-answers.ts';
+import type { TakeUpRequest } from './connector.ts';
 import type { ContextUse } from './context-use.ts';
 import { Interruption } from './interruption.ts';
 import type { Journal } from './journal.ts';
@@ -15,12 +17,20 @@ import {
   type StopCause,
 } from './stop-cause.ts';
 import type { StreamHandle, TurnPhase } from './stream-handle.ts';
-import { driveTurn, type TurnOutcome } from './turn-driver.ts';
-import { effectiveEnd, interruptRecord, promptRecord } from './turn-records.ts';
+import { driveTakeUp, driveTurn, type TurnOutcome, type TurnRun } from './turn-driver.ts';
+import {
+  answerRecord,
+  awaitingRecord,
+  effectiveEnd,
+  goesOnRecord,
+  interruptRecord,
+  promptRecord,
+} from './turn-records.ts';
+import type { TurnStanding } from './turn-standing.ts';
 import { TurnStream } from './turn-stream.ts';
-import { Turn } from './turn.ts';
+import { Turn, type RecoveredTurn } from './turn.ts';
 import type { RequestMark } from '../contracts/session-store.ts';
-import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
+import { asRoundhouseError, ERROR_KINDS, errorText, RoundhouseError } from '../errors.ts';
 import type {
   EventRecord,
   NewRecord,
@@ -60,11 +70,31 @@ interface Step {
   readonly stops?: Turn | undefined;
 }
 
-/** What the attached process is doing. `resting.stream`: of the last turn, until it is cleared. */
+/**
+ * What the turns are doing. `resting.stream`: of the last turn, until it is cleared. `waiting`: a turn has asked its client,
+ * and may do so without a process; with `takesUp` it has its answers, and needs a process to go on in.
+ */
 type Activity =
-  | { readonly name: 'resting'; stream: TurnStream | undefined }
-  | { readonly name: 'active'; readonly turn: Turn }
-  | { readonly name: 'interrupting'; readonly turn: Turn; readonly interruption: Interruption };
+  | { readonly name: 'resting'; stream: TurnStream | undefined; readonly attachment?: undefined }
+  | { readonly name: 'active'; readonly turn: Turn; readonly attachment: Attachment }
+  | {
+      readonly name: 'waiting';
+      readonly turn: Turn;
+      readonly attachment: Attachment | undefined;
+      readonly takesUp: boolean;
+    }
+  | {
+      readonly name: 'interrupting';
+      readonly turn: Turn;
+      readonly attachment: Attachment;
+      readonly interruption: Interruption;
+    };
+
+/** Answers that may be given: what is to be appended, in one go, and what is to be done when that is kept. */
+export interface AnswerPlan {
+  readonly records: readonly NewRecord[];
+  readonly act: () => void;
+}
 
 /**
  * The turns of one session: prompts wait in a queue, one runs at a time, and each comes to its one end, by its agent or
@@ -75,6 +105,8 @@ export class SessionTurns {
   readonly #queue: Turn[] = [];
   readonly #streams = new Map<Turn, TurnStream>();
   #activity: Activity = { name: 'resting', stream: undefined };
+  /** Settles when no answers are being kept. */
+  #answering: Promise<unknown> = Promise.resolve();
   /** The prompt that a process is being awaited for. */
   #connectingFor: Turn | undefined;
   #restingSinceMs = monotonicMs();
@@ -91,17 +123,47 @@ export class SessionTurns {
 
   /** Whether a turn runs or waits. */
   get busy(): boolean {
-    return this.#queue.length > 0 || this.running !== undefined;
+    return this.#queue.length > 0 || this.#activity.name !== 'resting';
+  }
+
+  /** The turn that waits for its client, or that has its answers and needs a process. */
+  get waiting(): Turn | undefined {
+    return this.#activity.name === 'waiting' ? this.#activity.turn : undefined;
+  }
+
+  /** Whether nothing is waited for but the client: then the process may be taken. */
+  get parked(): boolean {
+    return this.#activity.name === 'waiting' && !this.#activity.takesUp;
+  }
+
+  /** Whether a prompt waits for a process, or a turn that goes on. */
+  get needsProcess(): boolean {
+    if (this.#activity.name === 'waiting') return this.#activity.takesUp;
+    return this.#queue.length > 0;
+  }
+
+  /** The turn that the next process is for; undefined when it is for none that is known. */
+  get nextOnProcess(): Turn | undefined {
+    return this.waiting ?? this.#queue[0];
+  }
+
+  /** What the next process goes on with, instead of taking a prompt. */
+  get takeUpRequest(): TakeUpRequest | undefined {
+    return this.#activity.name === 'waiting' && this.#activity.takesUp
+      ? this.#takeUpRequestOf(this.#activity.turn)
+      : undefined;
   }
 
   /** The turn that runs, also while it is being interrupted. */
   get running(): Turn | undefined {
-    return this.#activity.name === 'resting' ? undefined : this.#activity.turn;
+    const { name } = this.#activity;
+    return name === 'active' || name === 'interrupting' ? this.#activity.turn : undefined;
   }
 
-  /** The turn that runs and is not being interrupted. */
+  /** The turn that runs, or waits for its client, and is not being interrupted. */
   get active(): Turn | undefined {
-    return this.#activity.name === 'active' ? this.#activity.turn : undefined;
+    const { name } = this.#activity;
+    return name === 'active' || name === 'waiting' ? this.#activity.turn : undefined;
   }
 
   /** The turn that waits first. */
@@ -145,7 +207,11 @@ export class SessionTurns {
     if (turnOver !== undefined) void turn.ended.then(turnOver);
     // From here on the session is busy: it can't be evicted, and later prompts stand behind this one.
     this.#queue.push(turn);
-    const options = request.model === undefined ? {} : { model: request.model };
+    const { model, answers } = request;
+    const options: PromptOptions = {
+      ...(model !== undefined && { model }),
+      ...(answers !== undefined && { answers }),
+    };
     try {
       const [record] = await this.#parts.journal.append(
         [promptRecord(turn.id, content, options)],
@@ -161,24 +227,36 @@ export class SessionTurns {
    * Keeps the events of all inputs in one append, with the mark of their request, and then does in order what they ask for.
    * What a prompt can be refused with refuses all of them.
    */
-  async submit(inputs: readonly PlannedInput[], mark?: RequestMark): Promise<void> {
+  submit(inputs: readonly PlannedInput[], mark?: RequestMark): Promise<void> {
+    const answers = answersIn(inputs);
+    if (answers.length === 0) return this.#submit(inputs, mark);
+    return this.exclusively(() => this.#submit(inputs, mark, this.planAnswers(answers)));
+  }
+
+  async #submit(
+    inputs: readonly PlannedInput[],
+    mark?: RequestMark,
+    plan?: AnswerPlan,
+  ): Promise<void> {
     const contents = inputs.flatMap(({ input }) =>
       input.kind === 'prompt' ? [input.content] : [],
     );
     this.#refuseImpossible(contents, {});
     const admitted = admitAll(contents.length, this.#parts.admitTurn);
-    const steps = inputs.map((each) => this.#stepOf(each, () => admitted.shift()));
+    const steps = inputs.flatMap((each) => this.#stepOf(each, () => admitted.shift()) ?? []);
     const turns = steps.flatMap(({ begins }) => begins ?? []);
     try {
       const written = await this.#parts.journal.append(
-        steps.flatMap(({ records }) => records),
+        [...(plan?.records ?? []), ...steps.flatMap(({ records }) => records)],
         (row) =>
           turns.length === 0
             ? {}
             : { turnCount: row.turnCount + turns.length, lastActiveAt: wallClockIso() },
         mark,
       );
-      let place = 0;
+      // Answers first, whatever stands before them: what waits for them is older than what comes with them.
+      plan?.act();
+      let place = plan?.records.length ?? 0;
       for (const { begins, stops, records } of steps) {
         const number = written[place]?.number ?? this.#parts.journal.log.lastNumber;
         place += records.length;
@@ -201,9 +279,65 @@ export class SessionTurns {
     return this.#admit(turn, prompt.number, {});
   }
 
+  /** See `SessionClient.resumeWaiting`. */
+  resumeWaiting(prompt: EventRecord, { at, answers, spent }: TurnStanding): void {
+    if (this.#refusal !== undefined) return;
+    if (prompt.body.type !== 'user.message' || prompt.turnId === null) return;
+    const recovered = { turnId: prompt.turnId, number: prompt.number, spent, asked: answers };
+    const turn = this.#newTurn(prompt.body.content, prompt.detail.prompt ?? {}, recovered);
+    this.#activity = { name: 'waiting', turn, attachment: undefined, takesUp: false };
+    this.#admit(turn, prompt.number, {});
+    if (at === 'answered') void this.#takeUp(turn);
+    else turn.awaitClient();
+  }
+
+  /** See `SessionClient.answer`. */
+  answer(answers: readonly ClientAnswer[]): Promise<void> {
+    return this.exclusively(async () => {
+      const plan = this.planAnswers(answers);
+      await this.#parts.journal.append(plan.records).catch((error: unknown) => {
+        throw this.whyNotWritten(error);
+      });
+      plan.act();
+    });
+  }
+
+  /** Runs work that plans answers, keeps them and acts on them: one at a time, so that each sees what the last one left. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#answering.then(work);
+    this.#answering = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Checks answers, and says what is to be appended for them. Within {@link SessionTurns.exclusively}; the plan holds until
+   * that work ends. Throws `invalid_request`, or why the session takes no answers.
+   */
+  planAnswers(answers: readonly ClientAnswer[]): AnswerPlan {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    const activity = this.#activity;
+    if (activity.name !== 'waiting' || activity.takesUp || activity.turn.cause !== undefined) {
+      const { name } = this.#parts.journal.row;
+      const message = `answers: session ${name} awaits none. Read its last session.status_idle: it names the calls that wait, if any does.`;
+      throw new RoundhouseError('invalid_request', message);
+    }
+    const { turn } = activity;
+    turn.asked.check(answers);
+    const bodies = answers.map(({ body }) => body);
+    const remaining = turn.asked.remainingAfter(answers);
+    const kept = bodies.map((body) => answerRecord(turn.id, body));
+    if (remaining.length > 0) {
+      const records = [...kept, awaitingRecord(turn.id, remaining)];
+      return { records, act: () => turn.asked.take(bodies) };
+    }
+    const handed = this.#holds(turn) === undefined ? [] : turn.asked.eventIds;
+    const records = [...kept, goesOnRecord(turn.id, handed)];
+    return { records, act: () => this.#goOn(turn, bodies, handed) };
+  }
+
   /** See `SessionClient.interrupt`. */
   async interrupt(): Promise<boolean> {
-    const turn = this.running ?? this.#queue[0];
+    const turn = this.running ?? this.waiting ?? this.#queue[0];
     if (turn === undefined) return false;
     try {
       await this.#parts.journal.append([interruptRecord(turn.id)]);
@@ -223,7 +357,9 @@ export class SessionTurns {
       // Without a number it is still being recorded; then it ends as soon as it is.
       if (turn.number !== undefined) await this.#endUndelivered(turn, cause);
     } else if (first && this.#activity.name === 'active' && this.#activity.turn === turn) {
-      this.#interruptRunning(turn, cause);
+      this.#interruptRunning(this.#activity, cause);
+    } else if (first && this.#activity.name === 'waiting' && this.#activity.turn === turn) {
+      await this.#stopWaiting(turn, cause);
     }
     await turn.ended;
     return true;
@@ -234,8 +370,13 @@ export class SessionTurns {
     this.#refusal ??= error;
   }
 
-  /** Ends those that wait, in memory only: in the store they stay for the next host. */
+  /** Ends those that wait, for their turn or for their client, in memory only: in the store they stay for the next host. */
   endWaiting(error: RoundhouseError): void {
+    const { waiting } = this;
+    if (waiting !== undefined) {
+      this.#activity = { name: 'resting', stream: undefined };
+      waiting.finish(endBy(error));
+    }
     for (const turn of this.#queue.splice(0)) turn.finish(endBy(error));
   }
 
@@ -243,7 +384,7 @@ export class SessionTurns {
   advance(): void {
     const turn = this.#queue[0];
     if (turn === undefined || turn.number === undefined || turn.cause !== undefined) return;
-    if (this.#refusal !== undefined || this.running !== undefined) return;
+    if (this.#refusal !== undefined || this.#activity.name !== 'resting') return;
     const { attachment } = this.#parts.link;
     if (attachment === undefined) {
       // A connect that fails is told here first; what becomes of the turn is for the one who waits for that connect.
@@ -262,6 +403,8 @@ export class SessionTurns {
   followLink(): void {
     const { status } = this.#parts.link;
     if (status === 'attached') this.#restingSinceMs = monotonicMs();
+    // A turn that waits for its client does so with or without a process.
+    if (this.#activity.name === 'waiting') return;
     // The last turn's stream goes with its process: thousands of sessions may rest without one.
     if (status === 'attached' || status === 'disconnected')
       this.#activity = { name: 'resting', stream: undefined };
@@ -279,14 +422,22 @@ export class SessionTurns {
   }
 
   /** What an input means: the turn that it begins, which stands in the queue from now on, or the one that it stops. */
-  #stepOf({ input, events }: PlannedInput, turnOver: () => (() => void) | undefined): Step {
+  #stepOf(
+    { input, events }: PlannedInput,
+    turnOver: () => (() => void) | undefined,
+  ): Step | undefined {
+    if (input.kind === 'answer') return undefined;
     if (input.kind === 'interrupt') {
-      const stops = this.running ?? this.#queue[0];
+      const stops = this.running ?? this.waiting ?? this.#queue[0];
       const turnId = stops?.id ?? null;
       return { stops, records: events.map((body) => ({ turnId, body, detail: {} })) };
     }
     const { content, system } = input;
-    const prompt = system === undefined ? {} : { system: systemText(system) };
+    const prompt: PromptOptions = {
+      // Whoever sends events reads them too.
+      answers: 'client',
+      ...(system !== undefined && { system: systemText(system) }),
+    };
     const begins = this.#newTurn(content, prompt);
     const over = turnOver();
     if (over !== undefined) void begins.ended.then(over);
@@ -327,7 +478,8 @@ export class SessionTurns {
       throw new RoundhouseError('session_busy', message);
     }
     // The limit is for those behind a running turn, or behind the one that waits for a process.
-    const behind = this.#queue.length + contents.length - (this.running === undefined ? 1 : 0);
+    const behind =
+      this.#queue.length + contents.length - (this.#activity.name === 'resting' ? 1 : 0);
     if (contents.length > 0 && behind > maxQueuedTurns) {
       const message = `Session ${name} has ${maxQueuedTurns} prompts waiting, which is the limit; retry later.`;
       throw new RoundhouseError('queue_full', message, { retryAfterSeconds: 1 });
@@ -337,12 +489,13 @@ export class SessionTurns {
   #newTurn(
     content: PromptContent,
     request: PromptOptions & { readonly limits?: Partial<TurnLimits> | undefined },
-    recovered?: { turnId: string; number: number },
+    recovered?: RecoveredTurn,
   ): Turn {
     return new Turn({
       content,
       model: request.model,
       system: request.system,
+      answers: request.answers,
       agentOptions: this.#parts.journal.row.options,
       limits: { ...this.#parts.limits(), ...request.limits },
       telemetry: this.#parts.telemetry,
@@ -394,20 +547,166 @@ export class SessionTurns {
 
   async #run(turn: Turn, attachment: Attachment): Promise<void> {
     this.#queue.shift();
+    const outcome = await this.#drive(turn, attachment, 'prompt', driveTurn);
+    if (outcome !== undefined) await this.#conclude(turn, attachment, outcome);
+  }
+
+  /** Runs a turn on a process. Undefined when it has left the process, and goes on without it. */
+  async #drive(
+    turn: Turn,
+    attachment: Attachment,
+    reason: string,
+    drive: (run: TurnRun) => Promise<TurnOutcome>,
+  ): Promise<TurnOutcome | undefined> {
     attachment.turns += 1;
-    this.#setActivity({ name: 'active', turn }, 'prompt');
+    this.#setActivity({ name: 'active', turn, attachment }, reason);
     const { journal, context, telemetry } = this.#parts;
     const stop = (cause: StopCause): void => void this.stop(turn, cause);
-    const run = { turn, attachment, journal, context, telemetry, stop };
-    const outcome = await driveTurn(run).catch((error: unknown): TurnOutcome => ({
+    const awaitAnswers = (): Promise<void> => this.#awaitAnswers(turn, attachment);
+    const run = { turn, attachment, journal, context, telemetry, stop, awaitAnswers };
+    const outcome = await drive(run).catch((error: unknown): TurnOutcome => ({
       end: endBy(asRoundhouseError(error)),
       usable: attachment.connection.process.alive,
     }));
-    const end = effectiveEnd(outcome.end, turn.cause);
+    const { name, attachment: present } = this.#activity;
+    if (present !== attachment) return undefined;
+    if (name !== 'waiting' || outcome.usable) return outcome;
+    // Its process has gone, whoever has taken it. The turn waits on without.
+    this.#activity = { name, turn, attachment: undefined, takesUp: false };
+    turn.leftBehind();
+    // While the turn ran its end was the turn's to see; the process may have ended before the turn began to wait.
+    const { link } = this.#parts;
+    if (link.attachment === attachment) void link.drop('process_ended', true);
+    return undefined;
+  }
+
+  async #conclude(turn: Turn, attachment: Attachment, outcome: TurnOutcome): Promise<void> {
+    const end = turn.whole(effectiveEnd(outcome.end, turn.cause));
     if (end.reason === 'failed') this.#parts.onFailure();
-    await journal.appendEnd(turn, end, true);
+    await this.#parts.journal.appendEnd(turn, end, true);
     // Looked at again: it may have died while the end was being written, when its end was still the turn's to see.
     this.#leave(turn, outcome.usable && attachment.connection.process.alive);
+    this.#finish(turn, end);
+  }
+
+  /** The turn has asked its client: that is kept, and its process may be taken from here on. */
+  async #awaitAnswers(turn: Turn, attachment: Attachment): Promise<void> {
+    if (turn.cause !== undefined) return;
+    await this.#parts.journal.append([awaitingRecord(turn.id, turn.asked.remaining)]);
+    // Stopped meanwhile: then that is under way.
+    if (turn.end !== undefined || this.#activity.name === 'interrupting') return;
+    this.#restingSinceMs = monotonicMs();
+    turn.awaitClient();
+    this.#setActivity({ name: 'waiting', turn, attachment, takesUp: false }, 'answers_awaited');
+    // Prompts can't run, and somebody else may need the process.
+    this.#parts.onRest();
+  }
+
+  /** The process that holds the calls of a turn that waits. */
+  #holds(turn: Turn): Attachment | undefined {
+    const { name, attachment } = this.#activity;
+    if (name !== 'waiting' || this.#activity.turn !== turn || attachment === undefined)
+      return undefined;
+    const isThere = this.#parts.link.attachment === attachment;
+    return isThere && attachment.connection.process.alive ? attachment : undefined;
+  }
+
+  /** All answers are kept: the turn goes on, where it stands or in another process. */
+  #goOn(turn: Turn, bodies: readonly AnswerEvent[], handed: readonly string[]): void {
+    turn.asked.take(bodies);
+    if (turn.cause !== undefined || this.waiting !== turn) return;
+    const attachment = this.#holds(turn);
+    if (attachment === undefined) {
+      void this.#takeUp(turn);
+      return;
+    }
+    turn.asked.hand(handed);
+    turn.answered('goes-on');
+    this.#setActivity({ name: 'active', turn, attachment }, 'answered');
+    const { process } = attachment.connection;
+    for (const { toolUseId, decision } of turn.asked.decisions) process.answer(toolUseId, decision);
+  }
+
+  /**
+   * Goes on with a turn that has its answers, in new processes: the open calls one after the other, each in a process of its
+   * own, the last of which goes on behind it.
+   */
+  async #takeUp(turn: Turn): Promise<void> {
+    const { link } = this.#parts;
+    const over = new AbortController();
+    void turn.ended.then(() => over.abort(new Error('The turn has ended.')));
+    for (;;) {
+      this.#activity = { name: 'waiting', turn, attachment: undefined, takesUp: true };
+      turn.leftBehind();
+      turn.answered('starting');
+      try {
+        await link.ensureAttached(over.signal);
+      } catch (error) {
+        if (turn.cause === undefined) await this.#endTakeUp(turn, error);
+        return;
+      }
+      const { attachment } = link;
+      if (attachment === undefined) continue;
+      const { takeUp } = attachment.connection;
+      // Nobody gives such a session another process; one that it had for another purpose is of no use.
+      if (takeUp === undefined || turn.cause !== undefined) {
+        await link.drop('of_no_use', false);
+        if (turn.cause !== undefined) return;
+        continue;
+      }
+      turn.takenUp(takeUp.call.toolUseId);
+      const outcome = await this.#drive(turn, attachment, 'taken_up', driveTakeUp);
+      if (outcome === undefined) return;
+      const goesOn = !takeUp.last && outcome.end.reason === 'completed' && turn.cause === undefined;
+      if (!goesOn) {
+        await this.#conclude(turn, attachment, outcome);
+        return;
+      }
+      this.#activity = { name: 'waiting', turn, attachment: undefined, takesUp: true };
+      await link.release('taken_up');
+    }
+  }
+
+  #takeUpRequestOf(turn: Turn): TakeUpRequest {
+    return {
+      neverHanded: turn.asked.neverHanded,
+      choose: async (open) => {
+        const chosen = turn.asked.takeUp(open, turn.agentOptions);
+        if (chosen === undefined) throw interruptedByCrash();
+        if (chosen.handed.length > 0) {
+          turn.asked.hand(chosen.handed);
+          await this.#parts.journal.append([goesOnRecord(turn.id, chosen.handed)]);
+        }
+        const { model } = turn;
+        return { ...chosen.takeUp, ...(model !== undefined && { model }) };
+      },
+    };
+  }
+
+  async #endTakeUp(turn: Turn, error: unknown): Promise<void> {
+    // In a shutdown it stays in the store as it is, for the next host.
+    if (this.#refusal !== undefined) return;
+    await this.#stopWaiting(turn, asRoundhouseError(error, 'session_connection_failed'));
+  }
+
+  /** Stops a turn that waits for its client: in its process, if it has one, so that the agent knows. */
+  async #stopWaiting(turn: Turn, cause: StopCause): Promise<void> {
+    turn.stop(cause);
+    const attachment = this.#holds(turn);
+    if (attachment !== undefined) {
+      const active = { name: 'active', turn, attachment } as const;
+      this.#setActivity(active, 'stopped');
+      this.#interruptRunning(active, cause);
+      return;
+    }
+    // What its process may still say is of no interest.
+    this.#activity = { name: 'waiting', turn, attachment: undefined, takesUp: false };
+    this.#parts.link.giveUpUnneeded();
+    const end = turn.whole(endBy(cause, isWish(cause) ? 'interrupted' : 'failed'));
+    await this.#parts.journal.appendEnd(turn, end, true);
+    if (this.waiting === turn)
+      this.#activity = { name: 'resting', stream: this.#streams.get(turn) };
+    this.#parts.onChange('turn_ended');
     this.#finish(turn, end);
   }
 
@@ -443,9 +742,11 @@ export class SessionTurns {
     if (!this.busy) this.#parts.onRest();
   }
 
-  #interruptRunning(turn: Turn, cause: StopCause): void {
-    const process = this.#parts.link.attachment?.connection.process;
-    if (process === undefined) return;
+  #interruptRunning(
+    { turn, attachment }: Extract<Activity, { name: 'active' }>,
+    cause: StopCause,
+  ): void {
+    const { process } = attachment.connection;
     if (cause.code === 'first_message_timeout') {
       // The process does not listen: there is nobody to interrupt. It is replaced.
       void process.destroy(cause.code);
@@ -453,7 +754,7 @@ export class SessionTurns {
     }
     const { names, telemetry } = this.#parts;
     const interruption = new Interruption({ turn, process, names, telemetry });
-    this.#setActivity({ name: 'interrupting', turn, interruption }, cause.code);
+    this.#setActivity({ name: 'interrupting', turn, attachment, interruption }, cause.code);
     interruption.begin();
   }
 
@@ -487,4 +788,17 @@ function admitAll(count: number, admitTurn: SessionTurnsParts['admitTurn']): (()
     throw error;
   }
   return admitted;
+}
+
+function answersIn(inputs: readonly PlannedInput[]): ClientAnswer[] {
+  return inputs.flatMap(({ events }) =>
+    events.flatMap((body) =>
+      body.type === 'user.tool_confirmation' ? [{ toolUseEventId: body.tool_use_id, body }] : [],
+    ),
+  );
+}
+
+function interruptedByCrash(): RoundhouseError {
+  const { when, next } = ERROR_KINDS.interrupted_by_crash;
+  return new RoundhouseError('interrupted_by_crash', `${when} ${next}`);
 }

@@ -30,7 +30,7 @@ export const TRANSITIONS: Readonly<Record<SessionStatus, readonly Transition[]>>
     { to: 'disconnected', when: 'no slot became free, or nobody waits for it any more' },
   ],
   idle: [
-    { to: 'active', when: 'a prompt is about to be delivered' },
+    { to: 'active', when: 'a prompt is about to be delivered, or a turn goes on' },
     {
       to: 'closing',
       when: 'the process is taken: eviction, idleness, time to live, recycling, memory pressure, other options, archiving, deletion, shutdown',
@@ -39,9 +39,15 @@ export const TRANSITIONS: Readonly<Record<SessionStatus, readonly Transition[]>>
     { to: 'ended', when: 'the session is withdrawn, and its process may serve another' },
   ],
   active: [
-    { to: 'idle', when: 'the turn has ended and the process is usable' },
+    {
+      to: 'idle',
+      when: 'the turn has ended and the process is usable, or it waits for its client',
+    },
     { to: 'interrupting', when: 'a client, a limit or a leaving reader stops the turn' },
-    { to: 'closing', when: 'the turn has ended and the process is not usable' },
+    {
+      to: 'closing',
+      when: 'the turn has ended and the process is not usable, or it goes on in another one',
+    },
   ],
   interrupting: [
     { to: 'idle', when: 'the turn has ended in time' },

@@ -24,6 +24,8 @@ export interface TurnRun {
   readonly context: ContextUse;
   readonly telemetry: Telemetry;
   readonly stop: (cause: StopCause) => void;
+  /** The turn has asked its client, as `turn.asked` has it. Rejects when that can't be kept. */
+  readonly awaitAnswers: () => Promise<void>;
 }
 
 /**
@@ -40,12 +42,29 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   const prompt = {
     promptId: turn.promptId,
     content: turn.content,
+    answers: turn.answers,
     ...(model !== undefined && { model }),
     ...(turn.system !== undefined && { system: turn.system }),
   };
   turn.delivered();
+  return follow(run, process.prompt(prompt));
+}
+
+/** Follows a turn that goes on in another process, which was started for that. */
+export function driveTakeUp(run: TurnRun): Promise<TurnOutcome> {
+  const { process } = run.attachment.connection;
+  return follow(run, process.takeUp(run.turn.answers));
+}
+
+async function follow(
+  run: TurnRun,
+  batches: AsyncIterable<readonly AgentOutput[]>,
+): Promise<TurnOutcome> {
+  const { turn, attachment, journal } = run;
+  const { process } = attachment.connection;
+  const calls = new Map<string, string>();
   let lost: RoundhouseError | undefined;
-  for await (const outputs of process.prompt(prompt)) {
+  for await (const outputs of batches) {
     // Readers get at once what came at once.
     let previews: Preview[] = [];
     const showPreviews = (): void => {
@@ -69,9 +88,17 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
         continue;
       }
       // Only what is kept is waited for: an await for each of the others would be most of what a delta costs.
-      if (lost !== undefined || output.kind !== 'event') continue;
+      if (lost !== undefined) continue;
+      if (output.kind !== 'event' && output.kind !== 'answers_awaited') continue;
       try {
-        await keep(run, output);
+        if (output.kind === 'event') {
+          await keep(run, output);
+          noteCall(turn, output, calls);
+          continue;
+        }
+        for (const toolUseId of output.toolUseIds)
+          turn.asked.ask({ toolUseId, eventId: calls.get(toolUseId) ?? toolUseId });
+        await run.awaitAnswers();
       } catch (error) {
         lost = asRoundhouseError(error, 'storage_failed');
         run.stop(lost);
@@ -86,6 +113,19 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
 function endOf(end: TurnEnd, lost: RoundhouseError | undefined): TurnEnd {
   if (lost === undefined) return end;
   return { ...end, reason: 'failed', error: { code: lost.code, message: lost.message } };
+}
+
+/** Which record is that of a call, until the call has its result. */
+function noteCall(
+  turn: Turn,
+  { body, detail: { toolUseId } }: Extract<AgentOutput, { kind: 'event' }>,
+  calls: Map<string, string>,
+): void {
+  if (toolUseId === undefined) return;
+  if (body.type === 'agent.tool_use' || body.type === 'agent.mcp_tool_use')
+    calls.set(toolUseId, body.id);
+  if (body.type === 'agent.tool_result') turn.asked.finish(body.tool_use_id);
+  if (body.type === 'agent.mcp_tool_result') turn.asked.finish(body.mcp_tool_use_id);
 }
 
 async function noteStale(

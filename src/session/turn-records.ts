@@ -1,3 +1,4 @@
+import type { AnswerEvent } from './awaited-answers.ts';
 import { isWish, type StopCause } from './stop-cause.ts';
 import type { ErrorCode } from '../errors.ts';
 import { newEventId } from '../events/ids.ts';
@@ -30,6 +31,39 @@ export function deliveredRecord(turnId: string, clientId: string, promptId: stri
     turnId,
     body: { type: 'session.status_running', id: newEventId(), processed_at: wallClockIso() },
     detail: { delivered: true, clientId, transcriptUuid: promptId },
+  };
+}
+
+/** The turn waits for its client to answer these calls: no end, the turn goes on. */
+export function awaitingRecord(turnId: string, eventIds: readonly string[]): NewRecord {
+  return {
+    turnId,
+    body: {
+      type: 'session.status_idle',
+      id: newEventId(),
+      processed_at: wallClockIso(),
+      stop_details: null,
+      stop_reason: { type: 'requires_action', event_ids: [...eventIds] },
+    },
+    detail: {},
+  };
+}
+
+/** A client's answer to a call. */
+export function answerRecord(turnId: string, body: AnswerEvent): NewRecord {
+  return {
+    turnId,
+    body: { ...body, processed_at: body.processed_at ?? wallClockIso() },
+    detail: {},
+  };
+}
+
+/** The turn goes on. `handed`: the calls that a process may carry out from here on. */
+export function goesOnRecord(turnId: string, handed: readonly string[]): NewRecord {
+  return {
+    turnId,
+    body: { type: 'session.status_running', id: newEventId(), processed_at: wallClockIso() },
+    detail: handed.length === 0 ? {} : { handed },
   };
 }
 

@@ -1,0 +1,59 @@
+import { AwaitedAnswers } from './awaited-answers.ts';
+import type { Spent } from './turn.ts';
+import { addUsage, NO_USAGE, type EventRecord } from '../events/record.ts';
+
+/** Where a turn stood when its host died. */
+export interface TurnStanding {
+  /**
+   * `waits` for answers of its client. `answered`: it has them, and some call has no result. `running`: neither.
+   */
+  readonly at: 'waits' | 'answered' | 'running';
+  readonly answers: AwaitedAnswers;
+  readonly spent: Spent;
+}
+
+/** Where a turn without an end stands, by its records. */
+export function standingOf(records: readonly EventRecord[]): TurnStanding {
+  const answers = new AwaitedAnswers();
+  const toolUseIds = new Map<string, string>();
+  let waits = false;
+  let spent: Spent = { usage: NO_USAGE, modelRequests: 0 };
+  for (const { body, detail } of records) {
+    switch (body.type) {
+      case 'agent.tool_use':
+      case 'agent.mcp_tool_use':
+        if (detail.toolUseId !== undefined) toolUseIds.set(body.id, detail.toolUseId);
+        break;
+      case 'agent.tool_result':
+        answers.finish(body.tool_use_id);
+        break;
+      case 'agent.mcp_tool_result':
+        answers.finish(body.mcp_tool_use_id);
+        break;
+      case 'user.tool_confirmation':
+        answers.take([body]);
+        break;
+      case 'session.status_idle':
+        waits = body.stop_reason.type === 'requires_action';
+        if (body.stop_reason.type !== 'requires_action') break;
+        for (const eventId of body.stop_reason.event_ids)
+          answers.ask({ eventId, toolUseId: toolUseIds.get(eventId) ?? eventId });
+        break;
+      case 'session.status_running':
+        waits = false;
+        answers.hand(detail.handed ?? []);
+        break;
+      case 'span.model_request_end':
+        if (detail.usage !== undefined && detail.parentToolUseId === undefined)
+          spent = {
+            usage: addUsage(spent.usage, detail.usage),
+            modelRequests: spent.modelRequests + 1,
+          };
+        break;
+      default:
+    }
+  }
+  if (waits) return { at: 'waits', answers, spent };
+  const answered = answers.size > 0 && answers.remaining.length === 0;
+  return { at: answered ? 'answered' : 'running', answers, spent };
+}
