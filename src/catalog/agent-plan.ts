@@ -20,15 +20,10 @@ const OWN_TOOLS: readonly { readonly name: OwnToolName; readonly agentName: stri
   { name: 'web_search', agentName: 'WebSearch' },
 ];
 
-/** How an agent runs on this host: what a process is started with, and what the session has to see to. */
+/** How an agent runs on this host. */
 export interface AgentPlan {
-  /** Everything that a driver takes today. */
+  /** What its processes are started with. */
   readonly options: AgentOptions;
-  /** The session's part, until drivers take it: nothing of it reaches a process through `options`. */
-  readonly session: {
-    /** Claude Code's names of own tools that wait for the client's leave: they are in `tools`, and not in `allowedTools`. */
-    readonly askFirst: readonly string[];
-  };
 }
 
 /** What of an agent decides how it runs. */
@@ -66,18 +61,17 @@ export async function planAgent(
   const mcpServers = mcp_servers.flatMap((server) => mcpServer(server, tools));
   const names = (allowed: boolean): string[] =>
     enabled.flatMap((tool) => (tool.allowed === allowed ? tool.agentName : []));
+  const askFirst = names(false);
   return {
     options: {
       model: model.id,
       ...(system !== null && { systemPrompt: { mode: 'replace', text: system } }),
       tools: enabled.map(({ agentName }) => agentName),
       allowedTools: names(true),
+      ...(askFirst.length > 0 && { askFirst }),
       ...(clientTools.length > 0 && { clientTools }),
       ...(mcpServers.length > 0 && { mcpServers }),
       ...(effort !== undefined && { effort }),
-    },
-    session: {
-      askFirst: names(false),
     },
   };
 }
