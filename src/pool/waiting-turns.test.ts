@@ -79,6 +79,11 @@ function deny(toolUseEventId: string, message: string): ClientAnswer {
   return { toolUseEventId, body: { ...body, result: 'deny', deny_message: message } };
 }
 
+/** Leave for a call, as one of several inputs. */
+function answerTo(toolUseEventId: string) {
+  return { kind: 'answer', toolUseEventId, result: 'allow' } as const;
+}
+
 async function recordsOf(store: MemorySessionStore, session = 'a'): Promise<EventRecord[]> {
   const row = await store.findSession('default', session);
   return row === undefined ? [] : store.readEvents(row.id, 0, 1_000);
@@ -434,8 +439,6 @@ test('answers may come with other inputs, all or none, and once under their key'
   await client.submit([{ kind: 'prompt', content: text('asks x y') }]);
   await settle();
   const [x = '', y = ''] = client.awaitedAnswers;
-  const answerTo = (toolUseEventId: string) =>
-    ({ kind: 'answer', toolUseEventId, result: 'allow' }) as const;
   const next = { kind: 'prompt', content: text('next') } as const;
   const before = await recordsOf(lives.store);
   await expect(client.submit([next, answerTo(x), answerTo('sevt_other')])).rejects.toMatchObject({
