@@ -96,7 +96,9 @@ export const AGENT_FIELDS = {
   mcp_servers: takesEffect('At most 20, of different names, each referenced by an `mcp_toolset`.'),
   'mcp_servers.*.type': takesEffect('`url`.'),
   'mcp_servers.*.name': takesEffect('1 to 255 characters.'),
-  'mcp_servers.*.url': takesEffect('An http or https URL.'),
+  'mcp_servers.*.url': takesEffect(
+    'An http or https URL, of those that the operator allows: `agent.mcpServers`, `agent.mcpHosts`.',
+  ),
   metadata: METADATA,
   skills: refused('there are no skills here; `[]` is accepted'),
   multiagent: refused('an agent has one thread here'),
