@@ -307,7 +307,7 @@ describe('nobody waits any more', () => {
     tools.close();
     expect(await held).toMatchObject({ isError: true });
     expect(holding.signals[0]?.aborted).toBe(true);
-    await expect(client.listTools()).rejects.toThrow('401');
+    await expect(client.listTools()).rejects.toMatchObject({ code: 401 });
   });
 
   test('when the endpoint is closed, which leaves no port open and opens nothing any more', async () => {
