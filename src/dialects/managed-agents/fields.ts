@@ -175,9 +175,13 @@ export const SESSION_FIELDS = {
   ),
   'initial_events.*.content.*.type.redacted': refused('the agent needs the text itself'),
   metadata: METADATA,
-  resources: takesEffect('Files, at most 100, at different places. Not on update.'),
+  resources: takesEffect(
+    'Files, at most 100, at different places; only where the environment gives each session a fresh workspace. Not on update.',
+  ),
   'resources.*.file_id': takesEffect('A file that was uploaded.'),
-  'resources.*.mount_path': takesEffect('Default `/mnt/session/uploads/` and the file id.'),
+  'resources.*.mount_path': takesEffect(
+    'An absolute path with a folder, without `..`, `.git` or `.claude`; the workspace is its root. Default `/mnt/session/uploads/` and the file id.',
+  ),
   'resources.*.type.github_repository': refused('repositories can not be cloned yet'),
   'resources.*.type.memory_store': refused('there are no memory stores here'),
   title: takesEffect('Up to 1,024 characters; empty is null.'),

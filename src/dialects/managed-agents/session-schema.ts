@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { defaultMountPath, MOUNT_PATH_RULE, mountSegments } from '../../definitions/mount-path.ts';
 import { agentOverrides } from './agent-schema.ts';
 import { distinct, metadata, metadataPatch } from './common-schema.ts';
 import { SESSION_FIELDS } from './fields.ts';
@@ -10,7 +11,6 @@ import { isEmptyList, refusedField, refusedVariant } from './parse-body.ts';
 const MAX_EVENTS = 50;
 const MAX_RESOURCES = 100;
 const MAX_TITLE_CHARS = 1_024;
-const MAX_PATH_CHARS = 4_096;
 
 /** An id of ours, or none that exists. */
 const id = z.string().min(1).max(200);
@@ -39,11 +39,14 @@ const resource = z.discriminatedUnion('type', [
     .strictObject({
       type: z.literal('file'),
       file_id: id,
-      mount_path: z.string().min(1).max(MAX_PATH_CHARS).nullish(),
+      mount_path: z
+        .string()
+        .refine((path) => mountSegments(path) !== undefined, `expected ${MOUNT_PATH_RULE}`)
+        .nullish(),
     })
     .transform(({ file_id, mount_path }) => ({
       file_id,
-      mount_path: mount_path ?? `/mnt/session/uploads/${file_id}`,
+      mount_path: mount_path ?? defaultMountPath(file_id),
     })),
   refusedVariant('github_repository', SESSION_FIELDS['resources.*.type.github_repository']),
   refusedVariant('memory_store', SESSION_FIELDS['resources.*.type.memory_store']),
