@@ -1,10 +1,12 @@
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import type { LogItem } from '../events/preview.ts';
-import type { EventRecord, PromptContent, Usage } from '../events/record.ts';
+import type { EventRecord, PromptContent } from '../events/record.ts';
+import type { SessionInfo } from '../pool/session-info.ts';
 import type { TurnLimits } from '../session/limits.ts';
-import type { SessionStatus } from '../session/states.ts';
 import type { StreamHandle } from '../session/stream-handle.ts';
+
+export type { SessionInfo };
 
 /** How a session is asked for. */
 export interface SessionRequest {
@@ -45,25 +47,6 @@ export interface SessionClientPort {
   readonly id: string;
   readonly name: string;
   prompt(content: PromptContent, request?: PromptRequest): Promise<StreamHandle>;
-}
-
-/** What the API tells of a session. */
-export interface SessionInfo {
-  readonly id: string;
-  readonly name: string;
-  readonly status: SessionStatus;
-  readonly clientId: string | null;
-  readonly model: string | null;
-  readonly limits: Partial<TurnLimits>;
-  readonly turnCount: number;
-  readonly usage: Usage;
-  readonly createdAt: string;
-  readonly lastActiveAt: string;
-  readonly ageSeconds: number;
-  readonly idleSeconds: number;
-  readonly messageCount: number;
-  readonly errorCount: number;
-  readonly reused: boolean;
 }
 
 /** What the routes need of the session pool; `SessionPool` has it. Names are the callers' own, unique per tenant. */

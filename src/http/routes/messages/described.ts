@@ -8,12 +8,13 @@ import { bodySchema } from '../../../dialects/anthropic-messages/schema.ts';
 import { AGENT_EVENT_MODES } from '../../../dialects/anthropic-messages/wire.ts';
 import { SESSION_ERRORS, TURN_ERRORS } from '../../openapi/error-codes.ts';
 import type { Operation } from '../../openapi/operation.ts';
+import { SESSION_NAME_PATTERN } from '../../session-name.ts';
 import { sessionParams } from '../sessions/params.ts';
 import { ON_BUSY, PRIORITY_NAMES } from './headers.ts';
 
 /** What `messageHeaders` reads, described. */
 const headers = z.object({
-  'x-session-id': z.string().optional().describe('Names the session.'),
+  'x-session-id': z.string().regex(SESSION_NAME_PATTERN).optional().describe('Names the session.'),
   'x-workspace': z
     .string()
     .optional()

@@ -3,6 +3,7 @@ import type { Gap } from '../../../events/preview.ts';
 import type { EventRecord, Usage } from '../../../events/record.ts';
 import { turnLimitOverridesSchema } from '../../../session/limits.ts';
 import { TRANSITIONS, type SessionStatus } from '../../../session/states.ts';
+import type { TurnPhase } from '../../../session/stream-handle.ts';
 import type { SessionInfo } from '../../pool-port.ts';
 
 /** What the routes of sessions by name answer with. */
@@ -17,6 +18,18 @@ const usage = z.object({
   costUsd: z.number().min(0).describe('As the agent estimates it; 0 when it is unknown.'),
 }) satisfies z.ZodType<Usage>;
 
+const PHASES = [
+  'queued',
+  'starting',
+  'awaiting-first-message',
+  'awaiting-first-token',
+  'streaming',
+  'tool',
+  'awaiting-client',
+  'retrying',
+  'ended',
+] as const satisfies TurnPhase[];
+
 const statuses = Object.keys(TRANSITIONS).filter(isStatus);
 
 export const sessionInfoAnswer = z
@@ -24,13 +37,20 @@ export const sessionInfoAnswer = z
     id: z.string().describe('Minted by the server, `sesn_…`.'),
     name: z.string().describe("The caller's."),
     status: z.enum(statuses).describe('See docs/session-lifecycle.md.'),
+    phase: z
+      .enum(PHASES)
+      .nullable()
+      .describe('Of the running turn; see docs/session-lifecycle.md.'),
     clientId: z.string().nullable().describe('The attachment of its process.'),
     model: z.string().nullable(),
     limits: turnLimitOverridesSchema.describe('Its own; the rest is the configuration’s. ms.'),
     turnCount: count,
+    queuedTurns: count,
     usage,
     createdAt: z.iso.datetime(),
     lastActiveAt: z.iso.datetime(),
+    archivedAt: z.iso.datetime().nullable(),
+    activeMs: z.number().min(0).describe('How long its turns have run, all together.'),
     ageSeconds: z.number().min(0),
     idleSeconds: z.number().min(0),
     messageCount: count,
@@ -38,6 +58,9 @@ export const sessionInfoAnswer = z
     reused: z.boolean(),
   })
   .meta({ id: 'SessionInfo' }) satisfies z.ZodType<SessionInfo>;
+
+/** The type that the route returns, so that the compiler sees a value that the schema does not have. */
+export type SessionInfoAnswer = z.output<typeof sessionInfoAnswer>;
 
 /** A record. Its body is an event of the Managed Agents API, whose types its SDKs have. */
 export const recordAnswer = z

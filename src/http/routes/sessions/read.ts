@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { AppDependencies } from '../../deps.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
-import { sessionInfoAnswer } from './answers.ts';
+import { sessionInfoAnswer, type SessionInfoAnswer } from './answers.ts';
 import { sessionNotFound } from './not-found.ts';
 import { sessionNameIn, sessionParams } from './params.ts';
 import type { SessionParams } from './params.ts';
@@ -18,10 +18,14 @@ const OPERATION: Operation = {
 
 /** `GET /sessions/:sessionId`: state, use and age of a session. */
 export function readSessionRoute(app: FastifyInstance, { pool }: AppDependencies): void {
-  app.get<SessionParams>('/sessions/:sessionId', described(OPERATION), async (request) => {
-    const name = sessionNameIn(request);
-    const info = await pool.getSessionInfo(request.tenant, name);
-    if (info === undefined) throw sessionNotFound(name);
-    return info;
-  });
+  app.get<SessionParams>(
+    '/sessions/:sessionId',
+    described(OPERATION),
+    async (request): Promise<SessionInfoAnswer> => {
+      const name = sessionNameIn(request);
+      const info = await pool.getSessionInfo(request.tenant, name);
+      if (info === undefined) throw sessionNotFound(name);
+      return info;
+    },
+  );
 }
