@@ -3,7 +3,7 @@ import { variableRule } from './catalog/variables.ts';
 import { compose, type Composition } from './compose.ts';
 import type { Config } from './config/schema.ts';
 import type { Upstream } from './config/upstream.ts';
-import type { AgentOptions } from './contracts/agent-driver.ts';
+import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import { createApp } from './http/app.ts';
 import { assertBindAllowed } from './http/auth.ts';
 import type { WorkspaceRules } from './pool/named-workspaces.ts';
@@ -31,6 +31,8 @@ export interface ServerDependencies {
   /** What answers; see `resolveUpstream`. */
   readonly upstream: Upstream;
   readonly telemetry: { readonly log: Logger; readonly metrics: PrometheusMetrics };
+  /** Another driver than Claude Code, for tests of what is around it. */
+  readonly driver?: AgentDriver;
 }
 
 /** A server that listens. */
@@ -55,7 +57,7 @@ export interface RunningServer {
  */
 export async function startServer(
   config: Config,
-  { upstream, telemetry }: ServerDependencies,
+  { upstream, telemetry, driver }: ServerDependencies,
 ): Promise<RunningServer> {
   const { host, port, keys } = config.server;
   assertBindAllowed(host, keys);
@@ -79,6 +81,7 @@ export async function startServer(
       synchronous: config.store.synchronous,
       tenantLimits: new Map(keys.map((key) => [key.id, key])),
       workspaces: workspaceRules(config),
+      ...(driver !== undefined && { driver }),
       tailLimits: {
         maxItems: config.server.readerMaxItems,
         maxLagMs: config.server.readerMaxLagMs,
