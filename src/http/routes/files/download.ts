@@ -13,7 +13,7 @@ const OPERATION: Operation = {
   answers: {
     200: {
       description: 'The bytes, of the type that the file was sent with.',
-      media: 'application/octet-stream',
+      media: '*/*',
     },
   },
   errors: ['not_found', 'file_expired'],
