@@ -1,24 +1,12 @@
 import type { AgentOptions, McpServer, McpToolPolicy } from '../contracts/agent-driver.ts';
 import type { ClientTool } from '../contracts/tool-endpoint.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
+import { OWN_TOOLS } from '../definitions/own-tools.ts';
 import { RoundhouseError } from '../errors.ts';
 
 type Tool = AgentDefinition['tools'][number];
 type OfType<Type> = Extract<Tool, { type: Type }>;
 type Toolset = OfType<'agent_toolset_20260401'>;
-type OwnToolName = Toolset['configs'][number]['name'];
-
-/** The API's names of the agent's own tools, and Claude Code's. Their order is the order of a plan. */
-const OWN_TOOLS: readonly { readonly name: OwnToolName; readonly agentName: string }[] = [
-  { name: 'bash', agentName: 'Bash' },
-  { name: 'read', agentName: 'Read' },
-  { name: 'write', agentName: 'Write' },
-  { name: 'edit', agentName: 'Edit' },
-  { name: 'glob', agentName: 'Glob' },
-  { name: 'grep', agentName: 'Grep' },
-  { name: 'web_fetch', agentName: 'WebFetch' },
-  { name: 'web_search', agentName: 'WebSearch' },
-];
 
 /** How an agent runs on this host. */
 export interface AgentPlan {
