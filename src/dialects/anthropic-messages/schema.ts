@@ -1,18 +1,10 @@
 import { z } from 'zod';
+import { documentSources, imageSources } from '../sources-schema.ts';
 
 /**
  * The body of `POST /v1/messages`, as far as its fields take effect or are ignored; parse.ts has refused the others by
  * name before. Blocks and sources are strict, so that nothing in them is dropped in silence.
  */
-
-const httpUrl = z.url({
-  protocol: /^https?$/,
-  error: 'expected an http or https URL',
-});
-const base64 = z
-  .string()
-  .min(1, 'expected base64 data')
-  .regex(/^[A-Za-z0-9+/\r\n]+={0,2}\s*$/, 'expected base64 data');
 
 /** Taken and listed as ignored, whatever it holds. */
 const cacheControl = z.unknown().optional();
@@ -26,33 +18,14 @@ const text = z.strictObject({
 
 const image = z.strictObject({
   type: z.literal('image'),
-  source: z.discriminatedUnion('type', [
-    z.strictObject({
-      type: z.literal('base64'),
-      media_type: z.enum(['image/jpeg', 'image/png', 'image/gif', 'image/webp']),
-      data: base64,
-    }),
-    z.strictObject({ type: z.literal('url'), url: httpUrl }),
-  ]),
+  source: z.discriminatedUnion('type', imageSources),
   cache_control: cacheControl,
   transformations: z.null().optional(),
 });
 
 const document = z.strictObject({
   type: z.literal('document'),
-  source: z.discriminatedUnion('type', [
-    z.strictObject({
-      type: z.literal('base64'),
-      media_type: z.literal('application/pdf'),
-      data: base64,
-    }),
-    z.strictObject({
-      type: z.literal('text'),
-      media_type: z.literal('text/plain'),
-      data: z.string(),
-    }),
-    z.strictObject({ type: z.literal('url'), url: httpUrl }),
-  ]),
+  source: z.discriminatedUnion('type', documentSources),
   title: z.string().nullish(),
   context: z.string().nullish(),
   cache_control: cacheControl,

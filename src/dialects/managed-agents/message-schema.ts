@@ -1,37 +1,30 @@
 import { z } from 'zod';
+import { documentSources, imageSources } from '../sources-schema.ts';
 import { SESSION_FIELDS } from './fields.ts';
 import { refusedVariant } from './parse-body.ts';
 
 /** What a `user.message` consists of. */
 
+/** Of one message. */
+export const MAX_BLOCKS = 1_000;
+
 const file = refusedVariant('file', SESSION_FIELDS['initial_events.*.content.*.source.file']);
 
-const base64 = z.strictObject({
-  type: z.literal('base64'),
-  media_type: z.string().min(1),
-  data: z.base64(),
-});
-
-const url = z.strictObject({
-  type: z.literal('url'),
-  url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }),
-});
-
-const plainText = z.strictObject({
+export const textBlock = z.strictObject({
   type: z.literal('text'),
-  media_type: z.literal('text/plain'),
-  data: z.string(),
+  // The model API refuses blank text, and by then the turn has begun.
+  text: z.string().regex(/\S/, 'expected text that is not blank'),
 });
 
 const block = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('text'), text: z.string().min(1) }),
+  textBlock,
   z.strictObject({
     type: z.literal('image'),
-    source: z.discriminatedUnion('type', [base64, url, file]),
+    source: z.discriminatedUnion('type', [...imageSources, file]),
   }),
   z.strictObject({
     type: z.literal('document'),
-    source: z.discriminatedUnion('type', [base64, plainText, url, file]),
+    source: z.discriminatedUnion('type', [...documentSources, file]),
     title: z.string().nullable().exactOptional(),
     context: z.string().nullable().exactOptional(),
   }),
@@ -40,5 +33,5 @@ const block = z.discriminatedUnion('type', [
 
 export const userMessage = z.strictObject({
   type: z.literal('user.message'),
-  content: z.array(block).min(1),
+  content: z.array(block).min(1).max(MAX_BLOCKS),
 });
