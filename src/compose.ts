@@ -8,6 +8,7 @@ import type { FileLimits } from './catalog/file-quota.ts';
 import { Files } from './catalog/files.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import { poolPorts } from './catalog/pool-ports.ts';
+import { SessionEvents } from './catalog/session-events.ts';
 import { SessionExtensions } from './catalog/session-extensions.ts';
 import { Sessions } from './catalog/sessions.ts';
 import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
@@ -82,6 +83,7 @@ export interface Composition {
   readonly files: Files;
   /** Sessions that were made of them. */
   readonly sessions: Sessions;
+  readonly events: SessionEvents;
   /** What can be done with them beyond the API. */
   readonly extensions: SessionExtensions;
   /** Drains the pool and closes the store. May be called twice. */
@@ -162,6 +164,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       environments,
       files,
       sessions,
+      events: new SessionEvents({ sessions, pool, store }),
       extensions: new SessionExtensions({ sessions, pool, agentMessages }),
       close: (drainMs) => (closed ??= shutDown(drainMs)),
     };

@@ -1,6 +1,7 @@
 import type { Agents } from '../catalog/agents.ts';
 import type { Environments } from '../catalog/environments.ts';
 import type { Files } from '../catalog/files.ts';
+import type { SessionEvents } from '../catalog/session-events.ts';
 import type { SessionExtensions } from '../catalog/session-extensions.ts';
 import type { Sessions } from '../catalog/sessions.ts';
 import type { HttpOptions } from './options.ts';
@@ -11,6 +12,7 @@ export interface Catalog {
   readonly environments: Environments;
   readonly files: Files;
   readonly sessions: Sessions;
+  readonly events: SessionEvents;
   readonly extensions: SessionExtensions;
 }
 

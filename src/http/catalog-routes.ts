@@ -25,8 +25,11 @@ import { warmManagedSessionRoute } from './routes/session-extensions/warm.ts';
 import { archiveManagedSessionRoute } from './routes/v1-sessions/archive.ts';
 import { createManagedSessionRoute } from './routes/v1-sessions/create.ts';
 import { deleteManagedSessionRoute } from './routes/v1-sessions/delete.ts';
+import { listEventsRoute } from './routes/v1-sessions/list-events.ts';
 import { listManagedSessionsRoute } from './routes/v1-sessions/list.ts';
 import { readManagedSessionRoute } from './routes/v1-sessions/read.ts';
+import { sendEventsRoute } from './routes/v1-sessions/send-events.ts';
+import { streamEventsRoute } from './routes/v1-sessions/stream-events.ts';
 import { updateManagedSessionRoute } from './routes/v1-sessions/update.ts';
 
 /** Headers of the Managed Agents API that have no effect here; named in `x-roundhouse-ignored` when they are sent. */
@@ -68,6 +71,9 @@ const ROUTES: readonly ((app: FastifyInstance, deps: CatalogDependencies) => voi
   updateManagedSessionRoute,
   archiveManagedSessionRoute,
   deleteManagedSessionRoute,
+  sendEventsRoute,
+  listEventsRoute,
+  streamEventsRoute,
   forkSessionRoute,
   warmManagedSessionRoute,
   rewindSessionRoute,

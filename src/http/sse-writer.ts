@@ -142,6 +142,6 @@ function chunkedOn({ chunkedEncoding, socket }: ServerResponse): Socket | undefi
 }
 
 /** One event; `data` must be JSON, which has no line breaks. */
-export function sseEvent(event: string, data: string, id?: number): string {
+export function sseEvent(event: string, data: string, id?: number | string): string {
   return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${data}\n\n`;
 }

@@ -302,6 +302,11 @@ export class SessionClient {
     return this.#journal.log.read(options);
   }
 
+  /** The same in batches of what is there at once, none of them empty. */
+  readBatches(options: { after: number; signal?: AbortSignal }): AsyncIterable<readonly LogItem[]> {
+    return this.#journal.log.readBatches(options);
+  }
+
   // ---- For the pool ----
 
   /** Readers that follow the session now. */

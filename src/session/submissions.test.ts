@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { SessionInput } from './session-input.ts';
 import type { SessionClient } from './session-client.ts';
+import type { Script } from '../agent/scripted/script.ts';
 import { RoundhouseError } from '../errors.ts';
 import { CrashableStore } from '../../test/support/crashable-store.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
@@ -17,6 +18,10 @@ const prompt = (content: string, system?: string): SessionInput => ({
 });
 const INTERRUPT: SessionInput = { kind: 'interrupt' };
 const KEY = { idempotency: { key: 'key 1', digest: 'a' } };
+
+const script: Script = ({ text: said, system }) => ({
+  steps: [{ text: [`${said}/${system ?? 'nothing'}`] }],
+});
 
 /** The session's records, as the types of their events. */
 async function types(fixture: PoolFixture): Promise<string[]> {
@@ -152,9 +157,6 @@ test('an interrupt of nothing is kept, and changes nothing', async () => {
 });
 
 test('what the operator adds reaches the agent with the prompt, also from a host that died before', async () => {
-  const script = ({ text: said, system }: { text: string; system: string | undefined }) => ({
-    steps: [{ text: [`${said}/${system ?? 'nothing'}`] }],
-  });
   const memory = new MemorySessionStore();
   const store = new CrashableStore(memory);
   const first = open({ store, driver: { script: (c) => (c.text === 'long' ? HANGS : script(c)) } });

@@ -9,6 +9,7 @@ import { Environments, type EnvironmentRules } from '../../src/catalog/environme
 import type { FileLimits } from '../../src/catalog/file-quota.ts';
 import { Files } from '../../src/catalog/files.ts';
 import { poolPorts, type PoolPorts } from '../../src/catalog/pool-ports.ts';
+import { SessionEvents } from '../../src/catalog/session-events.ts';
 import { SessionExtensions } from '../../src/catalog/session-extensions.ts';
 import { Sessions, type PlaceFiles } from '../../src/catalog/sessions.ts';
 import type { ClientTool } from '../../src/contracts/tool-endpoint.ts';
@@ -131,6 +132,7 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
       environments,
       files,
       sessions,
+      events: new SessionEvents({ sessions, pool, store }),
       extensions: new SessionExtensions({ sessions, pool, agentMessages }),
     },
   });

@@ -2,6 +2,7 @@ import type { AgentRules } from '../../catalog/agent-plan.ts';
 import { Agents } from '../../catalog/agents.ts';
 import { Environments } from '../../catalog/environments.ts';
 import { Files } from '../../catalog/files.ts';
+import { SessionEvents } from '../../catalog/session-events.ts';
 import {
   SessionExtensions,
   type SessionExtensionsParts,
@@ -11,6 +12,7 @@ import type { Host } from '../../contracts/host.ts';
 import { MemoryCatalogStore } from '../../store/memory/memory-catalog-store.ts';
 import { MemoryFileStore } from '../../store/memory/memory-file-store.ts';
 import { NO_TELEMETRY } from '../../telemetry/telemetry.ts';
+import { MemorySessionStore } from '../../store/memory/memory-session-store.ts';
 import { FakePool } from './fake-pool.ts';
 import { testApp, type TestApp } from './test-app.ts';
 
@@ -22,6 +24,7 @@ export function fullApp(): TestApp {
   const environments = new Environments({ store, rules });
   const pool = NO_SESSIONS;
   const sessions = new Sessions({ store, agents, environments, rules: AGENT_RULES, pool });
+  const events = new SessionEvents({ sessions, pool, store: new MemorySessionStore() });
   return testApp({}, new FakePool(), {
     catalog: {
       agents,
@@ -34,6 +37,7 @@ export function fullApp(): TestApp {
         log: NO_TELEMETRY.log,
       }),
       sessions,
+      events,
       extensions: new SessionExtensions({ sessions, pool }),
     },
     drain: () => ({ deadlineMs: 1_000 }),

@@ -6,6 +6,7 @@ import { sessionPageAnswer } from '../../../dialects/managed-agents/session-answ
 import { toSession } from '../../../dialects/managed-agents/sessions.ts';
 import { RoundhouseError } from '../../../errors.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { createdIn } from '../../created-in.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 import { includeArchived, moment, page, refusedParameter } from '../../page-query.ts';
 import type { PageBody } from '../../page-query.ts';
@@ -83,21 +84,4 @@ function agentIn({ agent_id: agentId, agent_version: agentVersion }: Query) {
     );
   }
   return { agentId, agentVersion };
-}
-
-/** The bounds as inclusive ones: times are kept to the millisecond. */
-function createdIn(query: Query) {
-  const from = [query['created_at[gte]'], shifted(query['created_at[gt]'], 1)];
-  const to = [query['created_at[lte]'], shifted(query['created_at[lt]'], -1)];
-  return {
-    createdFrom: from
-      .filter((bound) => bound !== undefined)
-      .toSorted()
-      .at(-1),
-    createdTo: to.filter((bound) => bound !== undefined).toSorted()[0],
-  };
-}
-
-function shifted(at: string | undefined, byMs: number): string | undefined {
-  return at === undefined ? undefined : new Date(Date.parse(at) + byMs).toISOString();
 }
