@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { attachment } from '../../attachment.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { cutWhenStill } from '../../cut-when-still.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 import { fileParams } from './params.ts';
 import type { FileParams } from './params.ts';
@@ -34,8 +35,7 @@ export function downloadFileRoute(
       // It was for reading; nothing is lost when it can't be closed.
       bytes.close().catch(() => {});
     });
-    // Without a listener Node cuts the connection.
-    reply.raw.setTimeout(options.readerMaxLagMs);
+    cutWhenStill(reply, options.readerMaxLagMs);
     return reply
       .headers({
         'content-type': file.body.mimeType,

@@ -21,5 +21,6 @@ test('no other route takes multipart bodies', async () => {
   }
   const taken = await app.inject({ ...UPLOAD, url: '/v1/files' });
   expect(taken.statusCode).toBe(200);
-  expect(taken.json()).toMatchObject({ filename: 'a.txt', size_bytes: 1 });
+  const { id }: { id: string } = taken.json();
+  expect((await app.inject(`/v1/files/${id}/content`)).body).toBe('x');
 });

@@ -10,6 +10,7 @@ import {
 } from '../../../dialects/managed-agents/files.ts';
 import { errorText, RoundhouseError } from '../../../errors.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { cutWhenStill } from '../../cut-when-still.ts';
 import { discardBody } from '../../discard-body.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 
@@ -43,8 +44,7 @@ export function uploadFileRoute(app: FastifyInstance, deps: CatalogDependencies)
     });
     scope.post('/v1/files', described(OPERATION), async (request, reply) => {
       if (!request.isMultipart()) throw noFile();
-      // Without a listener Node cuts the connection, and the upload ends as one that was broken off.
-      reply.raw.setTimeout(options.readerMaxLagMs);
+      cutWhenStill(reply, options.readerMaxLagMs);
       const parts = readable(request.parts());
       const fields = new UploadFields();
       try {
