@@ -22,7 +22,8 @@ export function wholeNumberOr(
   min: number,
   max: number,
 ): z.ZodType<number, string | undefined> {
-  return wholeNumber(min, max).default(fallback).meta({ default: fallback });
+  // Under a name of its own: zod shows no defaults behind a transform.
+  return wholeNumber(min, max).default(fallback).meta({ 'x-default': fallback });
 }
 
 /** Reads a query string by its schema, or throws `invalid_request` naming what is wrong. */

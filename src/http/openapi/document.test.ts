@@ -1,6 +1,7 @@
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { wholeNumberOr } from '../query.ts';
 import { fullApp } from '../testing/full-app.ts';
 import { openApiDocument } from './document.ts';
 import { described, publiclyDescribed, type Operation } from './operation.ts';
@@ -105,7 +106,7 @@ describe('the document', () => {
       route(
         {
           params: z.object({ thingId: z.string().describe('Which.') }),
-          query: z.strictObject({ limit: z.string().default('5'), page: z.string().optional() }),
+          query: z.strictObject({ limit: wholeNumberOr(5, 1, 9), page: z.string().optional() }),
           headers: z.object({ 'x-mode': z.enum(['a', 'b']).optional() }),
         },
         { url: '/thing/:thingId' },
@@ -119,7 +120,12 @@ describe('the document', () => {
         description: 'Which.',
         schema: { type: 'string' },
       },
-      { name: 'limit', in: 'query', required: false, schema: { type: 'string', default: '5' } },
+      {
+        name: 'limit',
+        in: 'query',
+        required: false,
+        schema: { type: 'integer', minimum: 1, maximum: 9, default: 5 },
+      },
       { name: 'page', in: 'query', required: false, schema: { type: 'string' } },
       {
         name: 'x-mode',

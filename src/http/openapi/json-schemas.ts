@@ -36,6 +36,9 @@ function tidy(schema: JsonSchema): void {
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   // The format says the same; a whole number in a query is a text with a pattern for zod.
   if (schema.format === 'date-time' || schema.type === 'integer') delete schema.pattern;
+  // See `wholeNumberOr`.
+  if (schema['x-default'] !== undefined) schema.default = schema['x-default'];
+  delete schema['x-default'];
   // Whether our own types may be changed is nobody's affair.
   delete schema.readOnly;
 }

@@ -13,11 +13,12 @@ import { MemoryCatalogStore } from '../../store/memory/memory-catalog-store.ts';
 import { MemoryFileStore } from '../../store/memory/memory-file-store.ts';
 import { NO_TELEMETRY } from '../../telemetry/telemetry.ts';
 import { MemorySessionStore } from '../../store/memory/memory-session-store.ts';
+import type { HttpOptions } from '../options.ts';
 import { FakePool } from './fake-pool.ts';
 import { testApp, type TestApp } from './test-app.ts';
 
 /** A {@link testApp} with every route that there can be: what is described of the API is described of this one. */
-export function fullApp(): TestApp {
+export function fullApp(options: Partial<HttpOptions> = {}): TestApp {
   const store = new MemoryCatalogStore();
   const rules = { folderAllowed: () => true, variableAllowed: () => true };
   const agents = new Agents({ store, rules: AGENT_RULES });
@@ -25,7 +26,7 @@ export function fullApp(): TestApp {
   const pool = NO_SESSIONS;
   const sessions = new Sessions({ store, agents, environments, rules: AGENT_RULES, pool });
   const events = new SessionEvents({ sessions, pool, store: new MemorySessionStore() });
-  return testApp({}, new FakePool(), {
+  return testApp(options, new FakePool(), {
     catalog: {
       agents,
       environments,
