@@ -4,7 +4,14 @@ import type { Command } from 'commander';
 import type { ClientFlags } from '../client/connection.ts';
 import type { ProgramParts } from './program-parts.ts';
 import type { SessionCreateFlags, SessionListFlags } from '../commands/sessions.ts';
-import { addClientOptions, addJsonOption, addListOptions, collected } from './client-options.ts';
+import type { TailFlags } from '../commands/tail.ts';
+import {
+  addClientOptions,
+  addJsonOption,
+  addListOptions,
+  collected,
+  wholeNumber,
+} from './client-options.ts';
 
 /** `roundhouse sessions`. */
 export function addSessions(program: Command, { context, done }: ProgramParts): void {
@@ -34,6 +41,28 @@ export function addSessions(program: Command, { context, done }: ProgramParts): 
   addClientOptions(addJsonOption(show)).action(async (id: string, flags: ClientFlags) => {
     const { showSession } = await import('../commands/sessions.ts');
     done(await showSession(id, flags, context));
+  });
+
+  const tail = sessions
+    .command('tail')
+    .description(
+      'Show what happens in a session, as it happens, until Ctrl-C. A lost connection is made again.',
+    )
+    .argument('<id>', 'sesn_…')
+    .option('--all', 'from its first event on')
+    .option('--from <n>', 'from its event of that number on; 1 is the first', wholeNumber)
+    .option('--after <event>', 'from behind the event of that id on')
+    .option('--json', 'print each event as one line of JSON, and nothing else')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  roundhouse sessions tail sesn_…
+  roundhouse sessions tail sesn_… --all --json | jq -r 'select(.type == "agent.message").content[].text'`,
+    );
+  addClientOptions(tail).action(async (id: string, flags: TailFlags) => {
+    const { tailSession } = await import('../commands/tail.ts');
+    done(await tailSession(id, flags, context));
   });
 
   const create = sessions
