@@ -216,7 +216,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
   '@anthropic-ai/sdk': {
     rooms: ['cli'],
     types: ['events', 'definitions', 'contracts', 'dialects', 'http', 'agent/claude-code'],
-    reason: 'Its types are our wire format; the client itself is for `roundhouse chat` only.',
+    reason: 'Its types are our wire format; the client itself is for the command line only.',
   },
   '@modelcontextprotocol/sdk': {
     rooms: ['tool-endpoint'],
@@ -225,6 +225,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
   '@prometheus-io/client': { rooms: ['telemetry'], reason: 'Rooms count through the port.' },
   pino: { rooms: ['telemetry'], reason: 'Rooms log through the port.' },
   commander: { rooms: ['cli'], reason: 'Flags are an affair of the command line.' },
+  '@bomb.sh/tab': { rooms: ['cli'], reason: 'Shells ask the command line what could come next.' },
   yaml: { rooms: ['config', 'cli'], reason: 'Only the configuration is YAML.' },
   zod: {
     rooms: ['config', 'pool', 'session', 'dialects', 'http', 'host', 'open-session-pool'],

@@ -7,7 +7,7 @@ import { failureText } from './failure.ts';
 import { PROCESS_CONTEXT } from './context.ts';
 
 /** Commands that have a flag for every setting. */
-const WITH_SETTINGS = ['serve', 'config', 'complete'];
+const WITH_SETTINGS = ['serve', 'config'];
 
 /**
  * Runs one command line (without the program's name) and resolves with its exit code, one of {@link EXIT_CODES}. Never
@@ -18,12 +18,19 @@ export async function runCli(
   context: CliContext = PROCESS_CONTEXT,
 ): Promise<number> {
   let exitCode: number = EXIT_CODES.ok;
+  context.stdout.on('error', (error) => {
+    // Whoever reads may stop when it has enough (`| head`); anything else is a failure.
+    if ('code' in error && error.code === 'EPIPE') return;
+    context.stderr.write(`${failureText(error)}\n`);
+    exitCode = EXIT_CODES.failed;
+  });
   const done = (code: number): void => {
     exitCode = code;
   };
   try {
-    const settings = WITH_SETTINGS.some((name) => argv.includes(name));
-    const program = await createProgram({ context, done }, { settings });
+    const completing = argv[0] === 'complete';
+    const settings = completing || WITH_SETTINGS.some((name) => argv.includes(name));
+    const program = await createProgram({ context, done }, { settings, completing });
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync(argv, { from: 'user' });
     return exitCode;

@@ -1,8 +1,8 @@
-import { APIConnectionError, AuthenticationError } from '@anthropic-ai/sdk';
 import type Anthropic from '@anthropic-ai/sdk';
 
+import { chatFailure } from './chat-failure.ts';
+import type { ChatLink, TurnView } from './chat-link.ts';
 import { createClient } from './client/connection.ts';
-import { requestFailure } from './client/request-failure.ts';
 
 /** The server bounds a turn; the client only has to outlast it. A day. */
 const TIMEOUT_MS = 86_400_000;
@@ -11,7 +11,7 @@ const MAX_TOKENS = 32_000;
 const NO_KEY = 'none';
 
 /** Whom to talk with. */
-export interface ChatConnectionOptions {
+export interface NamedChatOptions {
   /** Without a slash at the end. */
   readonly url: string;
   readonly key: string | undefined;
@@ -23,42 +23,35 @@ export interface ChatConnectionOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Something went wrong, in words for a person. */
-export class ChatFailure extends Error {
-  override readonly name = 'ChatFailure';
-  /** Whether the next prompt would fail as well. */
-  readonly final: boolean;
-
-  constructor(message: string, final: boolean, cause: unknown) {
-    super(message, { cause });
-    this.final = final;
-  }
-}
-
-/** One session of a server, through the official client of the Anthropic API. Failures are {@link ChatFailure}s. */
-export class ChatConnection {
+/** A session that its caller has named, through the Messages API. Nothing waits for leave there. */
+export class NamedChat implements ChatLink {
   readonly model: string;
+  readonly session: string;
   readonly #client: Anthropic;
-  readonly #options: ChatConnectionOptions;
+  readonly #options: NamedChatOptions;
 
-  private constructor(options: ChatConnectionOptions, model: string) {
+  private constructor(options: NamedChatOptions, model: string) {
     this.#options = options;
     this.#client = clientAt(options, `/sessions/${encodeURIComponent(options.session)}`);
     this.model = model;
+    this.session = options.session;
   }
 
   /** Asks the server for its models, which shows whether it is there and takes the key. */
-  static async open(options: ChatConnectionOptions): Promise<ChatConnection> {
+  static async open(options: NamedChatOptions): Promise<NamedChat> {
     try {
       const { data } = await clientAt(options, '').models.list();
-      return new ChatConnection(options, options.model ?? data[0]?.id ?? 'default');
+      return new NamedChat(options, options.model ?? data[0]?.id ?? 'default');
     } catch (error) {
-      throw failure(error, options);
+      throw chatFailure(error, options);
     }
   }
 
-  /** Runs one turn; `onText` gets the answer piece by piece. Aborting leaves the turn alone and stops listening. */
-  async prompt(text: string, onText: (text: string) => void, signal: AbortSignal): Promise<void> {
+  takeUp(): Promise<'none'> {
+    return Promise.resolve('none');
+  }
+
+  async prompt(text: string, { onText, signal }: TurnView): Promise<'done'> {
     try {
       const stream = this.#client.messages.stream(
         {
@@ -70,12 +63,13 @@ export class ChatConnection {
       );
       stream.on('text', onText);
       await stream.done();
+      onText('\n');
+      return 'done';
     } catch (error) {
-      throw failure(error, this.#options);
+      throw chatFailure(error, this.#options);
     }
   }
 
-  /** Ends the running turn; the session stays. */
   async interrupt(): Promise<void> {
     const { url, session, key = NO_KEY } = this.#options;
     const response = await fetch(`${url}/sessions/${encodeURIComponent(session)}/interrupt`, {
@@ -93,11 +87,6 @@ function workspaceHeader(workspace: string | undefined): Record<string, string> 
   return { 'x-workspace': Buffer.from(workspace, 'utf8').toString('latin1') };
 }
 
-function clientAt({ url, key, env }: ChatConnectionOptions, path: string): Anthropic {
+function clientAt({ url, key, env }: NamedChatOptions, path: string): Anthropic {
   return createClient({ url: `${url}${path}`, key, env, timeoutMs: TIMEOUT_MS, maxRetries: 1 });
-}
-
-function failure(error: unknown, options: ChatConnectionOptions): ChatFailure {
-  const final = error instanceof APIConnectionError || error instanceof AuthenticationError;
-  return new ChatFailure(requestFailure(error, options), final, error);
 }

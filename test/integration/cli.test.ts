@@ -361,7 +361,7 @@ describe('roundhouse chat', () => {
       if (request.url?.endsWith('/interrupt') === true) json(response, 200, {});
       else begin(response, 'long');
     });
-    const child = start(['chat', '--url', server.url]);
+    const child = start(['chat', '--url', server.url, '--session', 'demo']);
     child.stdin.write('go on\n');
     await untilWritten(child, 'long');
     child.kill('SIGINT');
@@ -385,7 +385,11 @@ describe('roundhouse chat', () => {
       begin(response, 'fine');
       return end(response);
     });
-    const { code, stdout, stderr } = await run(['chat', '--url', server.url], {}, 'one\ntwo\n');
+    const { code, stdout, stderr } = await run(
+      ['chat', '--url', server.url, '--session', 'demo'],
+      {},
+      'one\ntwo\n',
+    );
     expect(code).toBe(1);
     expect(stderr.trim()).toBe('Too long.');
     expect(stdout.trim()).toBe('fine');

@@ -9,6 +9,8 @@ export interface HereOptions {
   /** All of the environment. Default: nothing. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Whether a person seems to sit at it. */
+  readonly terminal?: boolean;
 }
 
 /** A command line run in this process, while a test still looks at it. */
@@ -19,8 +21,12 @@ export class CommandHere {
   readonly #out = new Written();
   readonly #err = new Written();
 
-  constructor(args: readonly string[], { env = {}, input }: HereOptions = {}) {
+  constructor(args: readonly string[], { env = {}, input, terminal }: HereOptions = {}) {
     this.stdin = input === undefined ? new PassThrough() : Readable.from([Buffer.from(input)]);
+    if (terminal === true) {
+      for (const stream of [this.stdin, this.#out.stream, this.#err.stream])
+        Object.assign(stream, { isTTY: true });
+    }
     const context: CliContext = {
       env,
       stdin: this.stdin,

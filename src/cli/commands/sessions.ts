@@ -8,6 +8,7 @@ import type { ClientFlags } from '../client/connection.ts';
 import type { CliContext } from '../context.ts';
 import type { Column } from '../output/table.ts';
 import type { Style } from '../output/style.ts';
+import { agentReference } from '../client/agent-reference.ts';
 import { confirmed } from '../client/confirm.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { isFields, readDefinition, type Fields } from '../client/definition-file.ts';
@@ -108,12 +109,6 @@ export function deleteSession(
     out.made(await client.beta.sessions.delete(id));
     return EXIT_CODES.ok;
   });
-}
-
-/** The agent that `ID` or `ID@VERSION` names. */
-export function agentReference(text: string): SessionCreateParams['agent'] {
-  const [, id, version] = /^(.+)@(\d{1,9})$/.exec(text) ?? [];
-  return id === undefined ? text : { type: 'agent', id, version: Number(version) };
 }
 
 function sessionParams(fields: Fields, flags: SessionCreateFlags): SessionCreateParams {

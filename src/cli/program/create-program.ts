@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import type { ProgramParts } from './program-parts.ts';
 import { addAgents } from './agents.ts';
+import { addComplete } from './complete.ts';
 import { addEnvironments } from './environments.ts';
 import { addLocal } from './local.ts';
 import { addSessions } from './sessions.ts';
@@ -10,10 +11,18 @@ import { addTalk } from './talk.ts';
 import { CLIENT_KEY_ENV } from '../../config/environment-names.ts';
 import { withoutSecrets } from '../output/without-secrets.ts';
 
-/** All commands with their options. Those that have a flag for every setting get them only where `settings` says so. */
+/** What of the program is needed; the rest takes time to load. */
+export interface ProgramNeeds {
+  /** The flags of every setting, where a command has them. */
+  readonly settings: boolean;
+  /** The completion of command lines, not just its name. */
+  readonly completing: boolean;
+}
+
+/** All commands with their options. */
 export async function createProgram(
   parts: ProgramParts,
-  { settings }: { readonly settings: boolean },
+  { settings, completing }: ProgramNeeds,
 ): Promise<Command> {
   const { env, stdout, stderr } = parts.context;
   const program = new Command('roundhouse')
@@ -33,6 +42,7 @@ export async function createProgram(
   addSessions(program, parts);
   addAgents(program, parts);
   addEnvironments(program, parts);
+  await addComplete(program, completing);
   return program;
 }
 

@@ -1,0 +1,114 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import type { EnvironmentCreateParams } from '@anthropic-ai/sdk/resources/beta/environments/environments';
+import { createHash } from 'node:crypto';
+
+import type { ToolFlags } from '../client/toolset.ts';
+import { agentReference } from '../client/agent-reference.ts';
+import { toolset } from '../client/toolset.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** What the command line has made carries it in its metadata, with what it is for. */
+const MARK = 'roundhouse.cli';
+const PAGE_SIZE = 100;
+/** Pages that are looked through. Beyond them another one is made, which is then the newest. */
+const MAX_PAGES = 10;
+
+/** What a session of the command line is made of. */
+export interface SessionParts extends ToolFlags {
+  readonly client: Anthropic;
+  /** `ID` or `ID@VERSION`; undefined for the one that all of them share. */
+  readonly agent: string | undefined;
+  /** Undefined for the one that all of them share. */
+  readonly environment: string | undefined;
+  /** Absolute; instead of an environment. */
+  readonly workspace?: string | undefined;
+  /** Undefined for the agent's, or the first that the server offers. */
+  readonly model: string | undefined;
+  readonly system?: string | undefined;
+  /** Which command makes it. */
+  readonly purpose: string;
+}
+
+/** Makes a session. What it needs and nobody named is found, or made once and kept: see docs/decisions/0042. */
+export async function makeSession(parts: SessionParts): Promise<{ id: string; model: string }> {
+  const { client, purpose, system } = parts;
+  if (parts.workspace !== undefined && parts.environment !== undefined) {
+    throw new UsageError('--workspace and --environment: expected one of them, got both.');
+  }
+  const model = parts.model ?? (parts.agent === undefined ? await firstModel(client) : undefined);
+  const tools = toolset(parts);
+  const reference = parts.agent === undefined ? undefined : agentReference(parts.agent);
+  const session = await client.beta.sessions.create({
+    agent: {
+      ...(reference ?? { id: await sharedAgent(client, model ?? (await firstModel(client))) }),
+      type: 'agent_with_overrides',
+      ...(model !== undefined && { model }),
+      ...(system !== undefined && { system }),
+      ...(tools !== undefined && { tools: [tools] }),
+    },
+    environment_id: parts.environment ?? (await sharedEnvironment(client, parts.workspace)),
+    metadata: { [MARK]: purpose },
+  });
+  return { id: session.id, model: session.agent.model.id };
+}
+
+async function firstModel(client: Anthropic): Promise<string> {
+  const { data } = await client.models.list();
+  return data[0]?.id ?? 'default';
+}
+
+/** An agent without tools and without a system prompt of its own: a session lays over it what it is asked for. */
+async function sharedAgent(client: Anthropic, model: string): Promise<string> {
+  const found = await findMarked('agent', (page) =>
+    client.beta.agents.list({ limit: PAGE_SIZE, ...page }),
+  );
+  if (found !== undefined) return found;
+  const name = 'Roundhouse command line';
+  return (await client.beta.agents.create({ name, model, metadata: { [MARK]: 'agent' } })).id;
+}
+
+/** One for fresh folders, and one for each folder that was named. */
+async function sharedEnvironment(
+  client: Anthropic,
+  workspace: string | undefined,
+): Promise<string> {
+  const purpose =
+    workspace === undefined ? 'fresh' : createHash('sha256').update(workspace).digest('hex');
+  const found = await findMarked(purpose, (page) =>
+    client.beta.environments.list({ limit: PAGE_SIZE, ...page }),
+  );
+  if (found !== undefined) return found;
+  const params: EnvironmentCreateParams & { roundhouse?: object } = {
+    // The API's longest name.
+    name: workspace?.slice(-256) ?? 'Roundhouse command line',
+    metadata: { [MARK]: purpose },
+    ...(workspace !== undefined && {
+      roundhouse: { workspace: { type: 'folder', path: workspace } },
+    }),
+  };
+  return (await client.beta.environments.create(params)).id;
+}
+
+interface Marked {
+  readonly id: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+async function findMarked(
+  purpose: string,
+  list: (page: {
+    page?: string;
+  }) => Promise<{ readonly data: readonly Marked[]; readonly next_page: string | null }>,
+): Promise<string | undefined> {
+  let next: string | null = null;
+  for (let count = 0; count < MAX_PAGES; count += 1) {
+    const page: { data: readonly Marked[]; next_page: string | null } = await list(
+      next === null ? {} : { page: next },
+    );
+    const found = page.data.find(({ metadata }) => metadata[MARK] === purpose);
+    if (found !== undefined) return found.id;
+    next = page.next_page;
+    if (next === null) return undefined;
+  }
+  return undefined;
+}
