@@ -118,6 +118,7 @@ const PLANTED: Readonly<Record<string, Planted>> = {
   ),
   'package:pino': plant('src/server.ts', "import { pino } from 'pino';"),
   'package:commander': plant('src/config/planted.ts', "import { Command } from 'commander';"),
+  'package:@bomb.sh/tab': plant('src/config/planted.ts', "import tab from '@bomb.sh/tab';"),
   'package:yaml': plant('src/http/planted.ts', "import { parse } from 'yaml';"),
   'package:zod': plant('src/store/sql/planted.ts', "import { z } from 'zod';"),
   'package:@fastify/multipart': plant(
