@@ -13,8 +13,14 @@ import { prompt, textOf } from '../support/official-client.ts';
 import { HANGS, scriptOf, worksFor } from '../support/scripts.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+/** Machines that run tests may be slow. */
+const WITHIN = { timeout: 10_000, interval: 20 };
 const UNKNOWN = 'sesn_000000000000000000000000';
-const SCRIPT = scriptOf({ hang: HANGS, work: worksFor(300) });
+const SCRIPT = scriptOf({
+  hang: HANGS,
+  work: worksFor(300),
+  'Where is my order #1234?': worksFor(1_000, 'On its way.'),
+});
 
 let server: CatalogServer;
 /** An agent and an environment of alice. */
@@ -51,8 +57,12 @@ async function anEnvironment(
   return (await client.beta.environments.create(params)).id;
 }
 
-function create(over: Partial<SessionCreateParams> = {}): Promise<BetaManagedAgentsSession> {
-  return server.alice.beta.sessions.create({ ...made, ...over });
+/** Resolves a moment later than the session was made, so that no two are of the same one. */
+async function create(over: Partial<SessionCreateParams> = {}): Promise<BetaManagedAgentsSession> {
+  const session = await server.alice.beta.sessions.create({ ...made, ...over });
+  const madeAt = Date.parse(session.created_at);
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(madeAt), { interval: 1 });
+  return session;
 }
 
 async function agentFor(
@@ -90,7 +100,7 @@ async function reaches(
     const session = await retrieve(id);
     expect(session.status).toBe(status);
     return session;
-  });
+  }, WITHIN);
 }
 
 /** Ids of a listing, over all of its pages. */
@@ -146,9 +156,9 @@ describe("the examples of the SDK's own documentation", () => {
       resources: [],
       budget: null,
       status: 'running',
-      stats: { active_seconds: 0, duration_seconds: expect.any(Number) },
+      stats: { active_seconds: expect.any(Number), duration_seconds: expect.any(Number) },
       usage: {
-        active_seconds: 0,
+        active_seconds: expect.any(Number),
         input_tokens: 0,
         output_tokens: 0,
         cache_read_input_tokens: 0,
@@ -169,7 +179,7 @@ describe("the examples of the SDK's own documentation", () => {
     expect(await eventsOf(session.id)).toContainEqual(
       expect.objectContaining({
         type: 'agent.message',
-        content: [{ type: 'text', text: 'You said: Where is my order #1234?. Before: nothing.' }],
+        content: [{ type: 'text', text: 'On its way.' }],
       }),
     );
   });
@@ -393,7 +403,7 @@ describe('a new session', () => {
     const first = await create();
     expect(driver.processes).toHaveLength(0);
     // What was asked for once is prepared for the next one.
-    await vi.waitFor(() => expect(server.fixture.pool.stats().spares.ready).toBe(1), 5_000);
+    await vi.waitFor(() => expect(server.fixture.pool.stats().spares.ready).toBe(1), WITHIN);
     const second = await create();
     expect([second.id, driver.processes.length]).toEqual([driver.processes[0]?.spec.sessionId, 1]);
     expect((await server.fixture.pool.getSessionInfo('alice', second.id))?.status).toBe('idle');
@@ -459,8 +469,9 @@ describe('the state of a session', () => {
       const { stats } = await retrieve(id);
       expect(stats.active_seconds).toBeGreaterThan(0.3);
       expect(stats.duration_seconds).toBeGreaterThanOrEqual(stats.active_seconds ?? 0);
-    }, 5_000);
-    await client.interrupt();
+    }, WITHIN);
+    // Which of the two runs by now depends on the machine.
+    while (client.busy) await client.interrupt();
     const { stats, usage, updated_at, created_at } = await reaches(id, 'idle');
     expect(usage.active_seconds).toBe(stats.active_seconds);
     expect(updated_at > created_at).toBe(true);
@@ -475,7 +486,7 @@ describe('the state of a session', () => {
     const before = await retrieve(id);
     expect(before.stats.active_seconds).toBeGreaterThan(0.25);
     const other = await create();
-    await vi.waitFor(() => server.fixture.pool.findClient('alice', other.id), { timeout: 5_000 });
+    await vi.waitFor(() => server.fixture.pool.findClient('alice', other.id), WITHIN);
     expect(await server.fixture.pool.getSessionInfo('alice', id)).toMatchObject({
       status: 'disconnected',
       reused: false,
@@ -662,8 +673,8 @@ describe('an archived session', () => {
     const { id } = await create();
     await server.alice.beta.sessions.archive(id);
     const other = await create();
-    await vi.waitFor(() => server.fixture.pool.findClient('alice', other.id), { timeout: 5_000 });
-    const client = await vi.waitFor(() => server.fixture.pool.findClient('alice', id), 5_000);
+    await vi.waitFor(() => server.fixture.pool.findClient('alice', other.id), WITHIN);
+    const client = await vi.waitFor(() => server.fixture.pool.findClient('alice', id), WITHIN);
     await expect(client.prompt([{ type: 'text', text: 'x' }])).rejects.toMatchObject({
       code: 'session_archived',
     });
@@ -715,7 +726,7 @@ describe("an environment's variables", () => {
       },
     });
     await create();
-    await vi.waitFor(() => expect(server.fixture.pool.stats().spares.ready).toBe(1), 5_000);
+    await vi.waitFor(() => expect(server.fixture.pool.stats().spares.ready).toBe(1), WITHIN);
     const environment_id = await anEnvironment(withVariables('a-secret'));
     const { id } = await create({ environment_id, initial_events: say('one') });
     await reaches(id, 'idle');
