@@ -37,6 +37,7 @@ function opened(options: PoolFixtureOptions = {}): PoolFixture {
 }
 
 const noted = async (): Promise<void> => {};
+const refused = (): Promise<void> => Promise.reject(new Error('no room'));
 
 async function forkOf({ pool }: PoolFixture, eventId?: string, name = 'trunk'): Promise<string> {
   const row = await pool.forkSession('default', name, { eventId, announce: noted });
@@ -183,9 +184,8 @@ describe('a fork', () => {
       written.push(key.agentSessionId);
       return replace(key, entries);
     };
-    const announce = (): Promise<void> => Promise.reject(new Error('no room'));
     await expect(
-      pool.forkSession('default', 'trunk', { eventId: undefined, announce }),
+      pool.forkSession('default', 'trunk', { eventId: undefined, announce: refused }),
     ).rejects.toThrow('no room');
     expect(host.workspaces.size).toBe(folders);
     expect(written[0]).toBeDefined();

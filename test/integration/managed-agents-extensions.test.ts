@@ -1,4 +1,9 @@
-import { BadRequestError, NotFoundError, type Anthropic } from '@anthropic-ai/sdk';
+import {
+  BadRequestError,
+  InternalServerError,
+  NotFoundError,
+  type Anthropic,
+} from '@anthropic-ai/sdk';
 import type { BetaManagedAgentsSession } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { echoScript } from '../../src/agent/scripted/script.ts';
@@ -61,6 +66,12 @@ const route = (id: string, what: string): string => `/v1/sessions/${id}/roundhou
 function fork(id: string, body?: object, client = server.alice): Promise<Session> {
   return client.post<Session>(route(id, 'fork'), { body });
 }
+
+const readTranscript = (id: string, key = 'key-a'): Promise<Response> =>
+  fetch(`${server.url}/v1/sessions/${id}/transcript`, { headers: { 'x-api-key': key } });
+
+const follow = (id: string, key = 'key-a'): Promise<SseReader> =>
+  SseReader.open(`${server.url}${route(id, 'agent-events')}`, { headers: { 'x-api-key': key } });
 
 describe('POST /v1/sessions/{id}/roundhouse/fork', () => {
   it('makes a session like the other one, which knows what was said in it', async () => {
@@ -159,7 +170,7 @@ describe('POST /v1/sessions/{id}/roundhouse/fork', () => {
     const { pool, host } = server.fixture;
     const before = host.workspaces.size;
     diskIsFull = true;
-    await expect(fork(origin.id)).rejects.toThrow();
+    await failure(fork(origin.id), InternalServerError);
     expect(host.workspaces.size).toBe(before);
     expect((await pool.listSessions('alice', { limit: 10 })).sessions).toHaveLength(1);
     expect((await server.alice.beta.sessions.list()).data).toHaveLength(1);
@@ -196,9 +207,6 @@ describe('POST /v1/sessions/{id}/roundhouse/rewind', () => {
 });
 
 describe('GET /v1/sessions/{id}/transcript', () => {
-  const read = (id: string, key = 'key-a'): Promise<Response> =>
-    fetch(`${server.url}/v1/sessions/${id}/transcript`, { headers: { 'x-api-key': key } });
-
   it('gives the entries of all transcripts as they are, the conversation first', async () => {
     const { id } = await created();
     await say(id, 'one');
@@ -206,7 +214,7 @@ describe('GET /v1/sessions/{id}/transcript', () => {
     const { agentSessionId } = (await pool.findClient('alice', id)).row;
     const sub = [{ type: 'user', uuid: 'u', text: 'within' }];
     await store.transcripts.append({ agentSessionId, subpath: 'subagents/agent-1' }, sub);
-    const response = await read(id);
+    const response = await readTranscript(id);
     expect(response.headers.get('content-type')).toContain('application/x-ndjson');
     const lines = (await response.text()).trimEnd().split('\n');
     const main = await store.transcripts.load({ agentSessionId, subpath: '' });
@@ -218,7 +226,7 @@ describe('GET /v1/sessions/{id}/transcript', () => {
   });
 
   it('is empty for a session that has said nothing', async () => {
-    const response = await read((await created()).id);
+    const response = await readTranscript((await created()).id);
     expect([response.status, await response.text()]).toEqual([200, '']);
   });
 
@@ -239,7 +247,7 @@ describe('GET /v1/sessions/{id}/transcript', () => {
       pages += 1;
       return readPage(...call);
     };
-    const response = await read(id);
+    const response = await readTranscript(id);
     const reader = response.body?.getReader();
     await reader?.read();
     // What the sockets and the client hold between them, and no more.
@@ -253,9 +261,6 @@ describe('GET /v1/sessions/{id}/transcript', () => {
 });
 
 describe('GET /v1/sessions/{id}/roundhouse/agent-events', () => {
-  const follow = (id: string, key = 'key-a'): Promise<SseReader> =>
-    SseReader.open(`${server.url}${route(id, 'agent-events')}`, { headers: { 'x-api-key': key } });
-
   it('shows what the agent says from now on, and nothing of another session', async () => {
     const { id } = await created();
     const { id: other } = await created();

@@ -23,7 +23,6 @@ import {
 } from '../paging.ts';
 import {
   checkRecords,
-  nameTaken,
   recordsRefused,
   sessionMoved,
   sessionNotFound,
@@ -35,7 +34,7 @@ import { planTrim, recordBytes, type TrimState } from '../trim-rules.ts';
 import { inChunks } from './chunks.ts';
 import { CompiledStatements } from './compiled-statements.ts';
 import { copyEvents, insertSession } from './sql-session-fork.ts';
-import { eventColumns, newSessionColumns, patchColumns, toEvent, toSession } from './rows.ts';
+import { eventColumns, patchColumns, toEvent, toSession } from './rows.ts';
 import type { Database, EventsTable } from './schema.ts';
 import { SqlCatalogStore } from './sql-catalog-store.ts';
 import {

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { TranscriptPart } from '../../../pool/transcript-pages.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
@@ -32,16 +31,16 @@ export function transcriptRoute(
       // Without a listener Node cuts the connection.
       reply.raw.setTimeout(options.readerMaxLagMs);
       // A part is a chunk: one is read when the one before has gone to the connection.
-      return reply.type(MEDIA).send(Readable.from(linesOf(parts), { highWaterMark: 1 }));
+      return reply.type(MEDIA).send(ReadableStream.from(linesOf(parts)));
     },
   );
 }
 
-async function* linesOf(parts: AsyncIterable<TranscriptPart>): AsyncGenerator<string> {
+async function* linesOf(parts: AsyncIterable<TranscriptPart>): AsyncGenerator<Uint8Array> {
   for await (const { subpath, entries } of parts) {
     const transcript = subpath === '' ? 'main' : subpath;
     let text = '';
     for (const entry of entries) text += `${JSON.stringify({ transcript, entry })}\n`;
-    yield text;
+    yield Buffer.from(text);
   }
 }
