@@ -63,6 +63,7 @@ export function describeSessionFork(store: () => SessionStore): void {
         anEnd(id, 6, 'turn_1'),
         aDelivery(id, 7, 'turn_2'),
         anEnd(id, 8, 'turn_2'),
+        aRecord(id, 9, { turnId: null }),
       ]);
       expect(await copied((await fork(source.id, 7)).id)).toEqual([
         'sevt_1',
