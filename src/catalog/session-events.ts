@@ -1,4 +1,3 @@
-import type { Sessions } from './sessions.ts';
 import type { EventPage, EventQuery, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
@@ -7,11 +6,12 @@ import type { SessionPool } from '../pool/session-pool.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import type { IdempotencyKey, SessionInput } from '../session/session-input.ts';
 
-/** Times in a row that a session may leave memory while something is done with it. Each takes another one that needs its place. */
+/** Times that a session may leave memory while something is sent into it. Each takes another one that needs its place. */
 const MAX_ATTEMPTS = 5;
 
 export interface SessionEventsParts {
-  readonly sessions: Pick<Sessions, 'get'>;
+  /** Whether there is such a session: `not_found`. */
+  readonly sessions: { get(tenant: string, id: string): Promise<unknown> };
   readonly pool: Pick<SessionPool, 'findClient'>;
   readonly store: Pick<SessionStore, 'listEvents' | 'processedAt' | 'numberOfEvent'>;
 }
@@ -83,8 +83,8 @@ export class SessionEvents {
   }
 
   /**
-   * Reads a session from somewhere on, and goes on with what happens. It outlives the session's process, and its stay in
-   * memory. `invalid_request` for the id of an event that is not there.
+   * Reads a session from somewhere on, and goes on with what happens. It outlives the session's processes, and keeps the
+   * session in memory. `invalid_request` for the id of an event that is not there.
    */
   async follow(
     tenant: string,
@@ -96,7 +96,7 @@ export class SessionEvents {
     const client = await this.#parts.pool.findClient(tenant, id, signal);
     const after = await this.#after(client, from);
     return {
-      batches: this.#batches(client, after, signal),
+      batches: client.readBatches({ after, ...(signal !== undefined && { signal }) }),
       processedAt: (turnIds) => this.processedAt(id, turnIds),
     };
   }
@@ -117,28 +117,6 @@ export class SessionEvents {
       }
       default:
         return from satisfies never;
-    }
-  }
-
-  async *#batches(
-    first: SessionClient,
-    after: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<readonly LogItem[], void, undefined> {
-    let client = first;
-    let seen = after;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        for await (const items of client.readBatches({ after: seen, ...(signal && { signal }) })) {
-          for (const { record, gap } of items) seen = record?.number ?? gap?.to ?? seen;
-          attempt = 1;
-          yield items;
-        }
-        return;
-      } catch (error) {
-        if (!isMoved(error) || attempt === MAX_ATTEMPTS) throw error;
-        client = await this.#parts.pool.findClient(client.tenant, client.name, signal);
-      }
     }
   }
 }
