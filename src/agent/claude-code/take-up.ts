@@ -53,7 +53,9 @@ async function writeSettings(folder: string, { call, decision, last }: TakeUp): 
     // The agent would tell the model to go on; behind the call's result its part is done.
     ...(!last && {
       UserPromptSubmit: [
-        command(`printf '%s\\n' '{"continue":false,"stopReason":"to be continued"}'`),
+        command(
+          `IFS= read -r input; printf '%s\\n' '{"continue":false,"stopReason":"to be continued"}'`,
+        ),
       ],
     }),
   };
