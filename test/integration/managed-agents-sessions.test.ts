@@ -172,7 +172,7 @@ describe("the examples of the SDK's own documentation", () => {
       updated_at: expect.stringMatching(TIME),
       archived_at: null,
       // Ours: the SDK's types don't know it.
-      ...{ roundhouse: { forked_from: null } },
+      roundhouse: { forked_from: null },
     });
     const { usage } = await reaches(session.id, 'idle');
     expect(usage).toMatchObject({ input_tokens: 10, output_tokens: 5 });
