@@ -41,6 +41,12 @@ function message(text: string): EventSendParams['events'][number] {
   return { type: 'user.message', content: [{ type: 'text', text }] };
 }
 
+const answer = (tool_use_id: string): EventSendParams['events'][number] => ({
+  type: 'user.tool_confirmation',
+  tool_use_id,
+  result: 'allow',
+});
+
 function isKept(event: StreamEvent): event is SessionEvent {
   return event.type !== 'event_start' && event.type !== 'event_delta';
 }
@@ -210,6 +216,7 @@ describe('an interrupt', () => {
       { steps: [{ tool: 'Bash', output: '', runMs: 3_600_000 }] },
       ({ type }) => type === 'agent.tool_use',
     ],
+    ['while it waits for leave', { steps: [{ ask: 'Write' }] }, isIdle],
     [
       'while a request is made again',
       { steps: [{ retryInMs: 3_600_000, status: 529 }] },
@@ -273,6 +280,72 @@ describe('an interrupt', () => {
       'span.model_request_start',
       'agent.message',
     ]);
+  });
+});
+
+describe('a call that waits for leave', () => {
+  const asks: ScriptedTurn = {
+    steps: [{ asks: [{ tool: 'Write' }, { tool: 'Edit' }] }, { text: ['done'] }],
+  };
+
+  test('is told, answered in any order, and the turn goes on when no answer is missing', async () => {
+    const { alice, id } = await start({ write: asks });
+    const { events } = alice.beta.sessions;
+    const stream = await events.stream(id);
+    await events.send(id, { events: [message('write')] });
+    const seen = await readUntil(stream, isIdle);
+    const calls = seen.flatMap((event) => (event.type === 'agent.tool_use' ? [event] : []));
+    expect(calls.map(({ name }) => name)).toEqual(['write', 'edit']);
+    const [first = '', second = ''] = calls.map((call) => call.id);
+    expect(seen.at(-1)).toMatchObject({
+      stop_reason: { type: 'requires_action', event_ids: [first, second] },
+    });
+    const rest = await events.stream(id);
+    const { data } = await events.send(id, {
+      events: [
+        { type: 'user.tool_confirmation', tool_use_id: second, result: 'deny', deny_message: 'no' },
+      ],
+    });
+    expect(data).toEqual([
+      {
+        id: expect.stringMatching(/^sevt_/),
+        type: 'user.tool_confirmation',
+        tool_use_id: second,
+        result: 'deny',
+        deny_message: 'no',
+        processed_at: expect.any(String),
+      },
+    ]);
+    const next = await events.stream(id);
+    await readUntil(rest, isIdle);
+    await events.send(id, {
+      events: [{ type: 'user.tool_confirmation', tool_use_id: first, result: 'allow' }],
+    });
+    const end = await readUntil(next, isIdle);
+    expect(end.at(-1)).toMatchObject({ stop_reason: { type: 'end_turn' } });
+    const results = end.flatMap((event) =>
+      event.type === 'agent.tool_result' ? [[event.tool_use_id, event.is_error]] : [],
+    );
+    expect(results).toEqual([
+      [first, false],
+      [second, true],
+    ]);
+  });
+
+  test('is not answered where one of the answers of a request is to nothing', async () => {
+    const { alice, id } = await start({ write: asks });
+    const { events } = alice.beta.sessions;
+    const stream = await events.stream(id);
+    await events.send(id, { events: [message('write')] });
+    const idle = (await readUntil(stream, isIdle)).at(-1);
+    const reason = idle?.type === 'session.status_idle' ? idle.stop_reason : undefined;
+    const [call = ''] = reason?.type === 'requires_action' ? reason.event_ids : [];
+    const before = (await allEvents(alice, id)).length;
+    const sent = events.send(id, { events: [message('more'), answer(call), answer('sevt_none')] });
+    await expect(sent).rejects.toBeInstanceOf(BadRequestError);
+    expect(await allEvents(alice, id)).toHaveLength(before);
+    const allowed = { ...answer(call), deny_message: 'no' };
+    await expect(events.send(id, { events: [allowed] })).rejects.toBeInstanceOf(BadRequestError);
   });
 });
 

@@ -8,6 +8,8 @@ import { refusedField, refusedVariant } from './parse-body.ts';
 
 /** Of one request. Messages among them are bounded by `pool.maxQueuedTurns` too. */
 const MAX_EVENTS = 100;
+/** For the model to read. */
+const MAX_DENY_CHARS = 10_000;
 
 const THREAD: FieldRule = { effect: 'refused', note: 'a session has one thread here' };
 
@@ -21,7 +23,17 @@ const event = z.discriminatedUnion('type', [
     type: z.literal('system.message'),
     content: z.array(textBlock).min(1).max(MAX_BLOCKS),
   }),
-  refusedVariant('user.tool_confirmation', refusedEvent('user.tool_confirmation')),
+  z
+    .strictObject({
+      type: z.literal('user.tool_confirmation'),
+      tool_use_id: z.string().min(1).max(200),
+      result: z.enum(['allow', 'deny']),
+      deny_message: z.string().max(MAX_DENY_CHARS).nullish(),
+    })
+    .refine(({ result, deny_message }) => result === 'deny' || deny_message == null, {
+      error: 'expected a deny_message with the result deny only; remove it',
+      path: ['deny_message'],
+    }),
   refusedVariant('user.custom_tool_result', refusedEvent('user.custom_tool_result')),
   refusedVariant('user.tool_result', refusedEvent('user.tool_result')),
   refusedVariant('user.define_outcome', refusedEvent('user.define_outcome')),

@@ -35,7 +35,9 @@ export const EVENT_TYPES = {
   'system.message': taken(
     'Text that the operator adds to the system prompt from the message before it on; at most one, the last of its request.',
   ),
-  'user.tool_confirmation': refused('no call waits for leave here yet'),
+  'user.tool_confirmation': taken(
+    'Lets a call that waits run, or not; `deny_message` is what the model is told. In any order, for each call once.',
+  ),
   'user.custom_tool_result': refused('clients can not run tools yet'),
   'user.tool_result': refused(
     'the agent’s own tools run here; only in a self_hosted environment they run at the client',
@@ -51,11 +53,13 @@ export const EVENT_TYPES = {
   'agent.tool_result': shown('What the call has given.'),
   'agent.mcp_tool_use': shown('A call of a tool of an MCP server.'),
   'agent.mcp_tool_result': shown('What that call has given.'),
-  'agent.custom_tool_use': never('Clients can not run tools yet.'),
+  'agent.custom_tool_use': shown('A call of a tool that lives with the client.'),
   'agent.thread_context_compacted': shown('Claude Code has summed up the conversation so far.'),
-  'session.status_running': shown('A turn has begun: its message has been given to the agent.'),
+  'session.status_running': shown(
+    'A turn has begun, or goes on: its message, or the answers that it waited for, are on their way to the agent.',
+  ),
   'session.status_idle': shown(
-    'No turn runs. `stop_reason`: `end_turn`, also after an interrupt; `refusal`; `retries_exhausted` behind a `session.error`.',
+    'No turn runs. `stop_reason`: `end_turn`, also after an interrupt; `requires_action` with the calls that wait; `refusal`; `retries_exhausted` behind a `session.error`.',
   ),
   'session.status_rescheduled': shown('A request to the model failed and is made again.'),
   'session.status_terminated': never('A session goes on after every error.'),

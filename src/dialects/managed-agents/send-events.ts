@@ -13,7 +13,15 @@ export type SentInput =
       /** What the operator adds to the system prompt with it. */
       readonly system?: BetaManagedAgentsSystemMessageEvent['content'];
     }
-  | { readonly kind: 'interrupt' };
+  | { readonly kind: 'interrupt' }
+  | {
+      readonly kind: 'answer';
+      /** The id of the event of the call. */
+      readonly toolUseEventId: string;
+      readonly result: 'allow' | 'deny';
+      /** What the model is told of a denial. */
+      readonly message?: string;
+    };
 
 /**
  * What `POST /v1/sessions/{id}/events` asks for, in its order: the same JSON for bodies that say the same. Throws
@@ -24,7 +32,7 @@ export function parseSendEvents(body: unknown): SentInput[] {
   return events.flatMap((event, index) => toInput(event, events[index + 1]));
 }
 
-/** The answer to it: the events that it has become, none of them processed but the interrupts. */
+/** The answer to it: the events that it has become, and those that wait for their turn not processed yet. */
 export function toSendAnswer(events: readonly SessionEvent[]): BetaManagedAgentsSendSessionEvents {
   return { data: events.map(toSentEvent) };
 }
@@ -41,6 +49,10 @@ function toInput(event: SentEvent, next: SentEvent | undefined): SentInput[] {
       return [{ kind: 'interrupt' }];
     case 'system.message':
       return [];
+    case 'user.tool_confirmation': {
+      const { tool_use_id: toolUseEventId, result, deny_message: message } = event;
+      return [{ kind: 'answer', toolUseEventId, result, ...(message != null && { message }) }];
+    }
     default:
       return event satisfies never;
   }
@@ -52,6 +64,7 @@ function toSentEvent(event: SessionEvent) {
     case 'system.message':
       return { ...event, processed_at: null };
     case 'user.interrupt':
+    case 'user.tool_confirmation':
       return event;
     default:
       throw new RoundhouseError('internal', `A client can't send ${event.type}.`);
