@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { TranscriptPart } from '../../../pool/transcript-pages.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { cutWhenStill } from '../../cut-when-still.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 import { managedSessionParams, type ManagedSessionParams } from '../v1-sessions/params.ts';
 
@@ -28,8 +29,7 @@ export function transcriptRoute(
     async (request, reply) => {
       const { sessionId } = request.params;
       const parts = await catalog.extensions.transcript(request.tenant, sessionId);
-      // Without a listener Node cuts the connection.
-      reply.raw.setTimeout(options.readerMaxLagMs);
+      cutWhenStill(reply.raw, options.readerMaxLagMs);
       // A part is a chunk: one is read when the one before has gone to the connection.
       return reply.type(MEDIA).send(ReadableStream.from(linesOf(parts)));
     },
