@@ -5,6 +5,7 @@ import type {
 import { z } from 'zod';
 import { agentFields } from './agent-answer.ts';
 import { metadata, pageOf, time } from './common-schema.ts';
+import type { RoundhouseSession } from './sessions.ts';
 
 /** What `toSession` makes, as the document of the API shows it. */
 
@@ -59,8 +60,18 @@ export const sessionAnswer = z
     created_at: time,
     updated_at: time,
     archived_at: time.nullable(),
+    roundhouse: z
+      .object({
+        forked_from: z
+          .object({ session_id: z.string(), event_id: z.string().nullable() })
+          .nullable()
+          .describe('An event of null: the end of what was complete.'),
+      })
+      .describe('Ours, not in the API.'),
   })
-  .meta({ id: 'Session' }) satisfies z.ZodType<BetaManagedAgentsSession>;
+  .meta({ id: 'Session' }) satisfies z.ZodType<
+  BetaManagedAgentsSession & { roundhouse: RoundhouseSession }
+>;
 
 export const sessionDeletedAnswer = z.object({
   id: z.string(),
