@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type Anthropic from '@anthropic-ai/sdk';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { AgentRules } from '../../src/catalog/agent-plan.ts';
 import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
@@ -23,6 +23,8 @@ import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
 import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
 import { FakeHost } from './fake-host.ts';
 import { officialClient } from './official-client.ts';
+import { AnswerChecker, documentFrom } from './openapi/answer-checker.ts';
+import { checkedFetch } from './openapi/checked-fetch.ts';
 import { makePool, type PoolFixture, type PoolFixtureOptions } from './pool-fixture.ts';
 
 /** What the operator of a {@link CatalogServer} allows. Default: all that is asked for, but no folder. */
@@ -137,8 +139,13 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const checked = checkedFetch(new AnswerChecker(await documentFrom(url)));
   const request: CatalogServer['fetch'] = (path, init = {}) =>
-    fetch(`${url}${path}`, { ...init, headers: { 'x-api-key': 'key-a', ...init.headers } });
+    checked.fetch(`${url}${path}`, { ...init, headers: { 'x-api-key': 'key-a', ...init.headers } });
+  onTestFinished(async () => {
+    // A test of one route is a test of its description too.
+    expect(checked.mistakes).toEqual([]);
+  });
   onTestFinished(async () => {
     const closed = app.close();
     // Whoever has read all bytes of a download may be here before its answer has ended, and Node keeps that connection.
@@ -155,8 +162,8 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     sessions,
     files,
     filesFolder,
-    alice: officialClient(url, { key: 'key-a' }),
-    bob: officialClient(url, { key: 'key-b' }),
+    alice: officialClient(url, { key: 'key-a', fetch: checked.fetch }),
+    bob: officialClient(url, { key: 'key-b', fetch: checked.fetch }),
     fetch: request,
     send(body, type = 'multipart/form-data; boundary=b') {
       return request('/v1/files', {

@@ -7,16 +7,19 @@ export interface ClientOptions {
   readonly key?: string;
   /** Default 0: a test sees each failure. */
   readonly maxRetries?: number;
+  /** In the place of the global one. */
+  readonly fetch?: typeof fetch;
 }
 
 /** The official client, unchanged, pointed at a server. */
 export function officialClient(url: string, options: ClientOptions = {}): Anthropic {
-  const { session, headers = {}, key = 'unused', maxRetries = 0 } = options;
+  const { session, headers = {}, key = 'unused', maxRetries = 0, fetch } = options;
   return new Anthropic({
     baseURL: url,
     apiKey: key,
     authToken: null,
     maxRetries,
+    ...(fetch !== undefined && { fetch }),
     defaultHeaders: { ...headers, ...(session !== undefined && { 'x-session-id': session }) },
   });
 }

@@ -154,16 +154,21 @@ function countParameters(path: string): number {
 
 /** The same schema, with every object that says nothing of other fields having none. */
 function closed(schema: JsonSchema): JsonSchema {
-  const open: JsonSchema = structuredClone(schema);
-  closeIn(open);
-  return open;
+  const copy: JsonSchema = structuredClone(schema);
+  close(copy);
+  return copy;
 }
 
-function closeIn(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const each of Object.values(value)) closeIn(each);
-  if ('properties' in value && 'type' in value && !('additionalProperties' in value))
-    Object.assign(value, { additionalProperties: false });
+function close(schema: unknown): void {
+  if (!isSchema(schema)) return;
+  const { properties = {}, items, additionalProperties, anyOf = [], oneOf = [] } = schema;
+  const inside = [...Object.values(properties), items, additionalProperties, ...anyOf, ...oneOf];
+  for (const each of inside.flat()) close(each);
+  if (schema.properties !== undefined) schema.additionalProperties ??= false;
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  return typeof value === 'object' && value !== null;
 }
 
 function relocated(schema: JsonSchema): JsonSchema {
