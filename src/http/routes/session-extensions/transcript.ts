@@ -29,7 +29,7 @@ export function transcriptRoute(
     async (request, reply) => {
       const { sessionId } = request.params;
       const parts = await catalog.extensions.transcript(request.tenant, sessionId);
-      cutWhenStill(reply.raw, options.readerMaxLagMs);
+      cutWhenStill(reply, options.readerMaxLagMs);
       // A part is a chunk: one is read when the one before has gone to the connection.
       return reply.type(MEDIA).send(ReadableStream.from(linesOf(parts)));
     },
