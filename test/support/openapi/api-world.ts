@@ -199,6 +199,7 @@ const CONFIG = {
     port: 0,
     maxBodyBytes: 200_000,
     oneShotGraceMs: 0,
+    agentEvents: true,
     keys: [
       { id: 'alice', hash: hashKey('key-a') },
       { id: 'bob', hash: hashKey('key-b') },
