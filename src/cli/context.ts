@@ -9,6 +9,8 @@ export interface CliContext {
   readonly stderr: Writable;
   /** Emits `SIGINT` and `SIGTERM`, as `process` does. */
   readonly signals: Pick<EventEmitter, 'on' | 'off'>;
+  /** Emits `warning`, as `process` does. Absent, they are left as they are. */
+  readonly warnings?: EventEmitter;
 }
 
 /** This process's own. */
@@ -18,6 +20,7 @@ export const PROCESS_CONTEXT: CliContext = {
   stdout: process.stdout,
   stderr: process.stderr,
   signals: process,
+  warnings: process,
 };
 
 /** The command as a person types it here: in the repository through npm, else by its name. */

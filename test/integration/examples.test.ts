@@ -27,7 +27,7 @@ const examples = files.filter((name) => name.endsWith('.ts') && !SHARED.includes
 
 describe('the examples', () => {
   it('are there', () => {
-    expect(examples.length).toBeGreaterThanOrEqual(4);
+    expect(examples.length).toBeGreaterThanOrEqual(5);
   });
 
   it.each(examples)(

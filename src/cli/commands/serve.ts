@@ -10,9 +10,12 @@ import { loadFromCommand } from '../setting-flags.ts';
 import { PrometheusMetrics } from '../../telemetry/prometheus-metrics.ts';
 import { resolveUpstream } from '../../config/upstream.ts';
 import { runUntilStopped } from '../until-stopped.ts';
+import { showWarnings } from '../warnings.ts';
 
 /** `roundhouse serve`: runs the server until a signal comes. */
 export async function serve(command: Command, context: CliContext): Promise<number> {
+  const { warnings, stderr } = context;
+  if (warnings !== undefined) showWarnings(warnings, (text) => void stderr.write(text));
   let config: Config | undefined;
   try {
     const loaded = loadFromCommand(command, context).config;
