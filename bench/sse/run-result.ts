@@ -1,5 +1,10 @@
 import { z } from 'zod';
 
+/** The API by which a stream is asked for and read. */
+export const streamKindSchema = z.enum(['messages', 'managed']);
+
+export type StreamKind = z.output<typeof streamKindSchema>;
+
 /** What a run of the client came to. */
 export const runResultSchema = z.object({
   /** From the first request to the end of the last stream. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createBareServer } from './bare-server.ts';
 import { DeltaDriver } from './delta-driver.ts';
 import { serveParent } from '../child.ts';
+import { cpuUs } from '../cpu.ts';
 import { createApp } from '../../src/http/app.ts';
 import { poolOptionsSchema } from '../../src/pool/options.ts';
 import { PolicyAnswerer } from '../../src/pool/policy-answerer.ts';
@@ -26,11 +27,7 @@ serveParent({
       const mode = modeSchema.parse(argument);
       return mode === 'ours' ? startOurs() : startBare(mode);
     },
-    /** CPU time of this process so far, in microseconds. */
-    cpuUs() {
-      const { user, system } = process.cpuUsage();
-      return user + system;
-    },
+    cpuUs,
   },
   close: async () => close?.(),
 });
@@ -56,7 +53,7 @@ async function startOurs(): Promise<string> {
     pool,
     options: {
       keys: [],
-      models: ['bench'],
+      models: ['default'],
       maxBodyBytes: 1_000_000,
       statusHoldMs: 10_000,
       heartbeatMs: 15_000,

@@ -1,19 +1,12 @@
-import { z } from 'zod';
-
+import { measurePaced } from './paced.ts';
 import type { Plan } from './plan.ts';
-import { runResultSchema, type RunResult } from './run-result.ts';
+import { compareRuns, runInTurn, type Run, type Sender } from './runs.ts';
+import { CLIENT, startBareSenders, startSender, type StartProcess } from './start-senders.ts';
 import { startChild, type Child } from '../child.ts';
 import type { Comparison } from '../comparison.ts';
-import { percentile } from '../stats.ts';
 import { serveSuite, type SuiteOptions } from '../suite.ts';
 
-const MODES = ['each', 'tick', 'ours'] as const;
-type Mode = (typeof MODES)[number];
-
-const BASES = [
-  { mode: 'each', name: 'node:http, a write per event' },
-  { mode: 'tick', name: 'node:http, a write per tick' },
-] as const;
+const OURS = 'server';
 
 interface Flood {
   readonly what: string;
@@ -39,48 +32,23 @@ const FLOODS: readonly Flood[] = [
 ];
 /** A smoke run has so many times fewer deltas. */
 const QUICK_SHARE = 10;
-/** 50 deltas a second, a fast model. */
-const PERIOD_MS = 20;
-const PACED_SECONDS = 4;
-const PACED_STREAMS = 200;
-/** Longer than it takes to open all streams, shorter than a model takes to its first token. */
-const LEAD_MS = 500;
-
-interface Sender {
-  readonly server: Child;
-  readonly url: string;
-}
-type Senders = Readonly<Record<Mode, Sender>>;
-
-interface Run extends RunResult {
-  /** CPU time of the server per delta, in microseconds. */
-  readonly cpuUs: number;
-}
 
 serveSuite(runSse);
 
 /** Events per second and CPU per event of our SSE path, beside the least that `node:http` can do with the same events. */
 async function runSse({ quick, environment }: SuiteOptions): Promise<Comparison[]> {
   const children: Child[] = [];
-  const start = (file: string): Child => {
-    const child = startChild(new URL(file, import.meta.url), { environment });
+  const start: StartProcess = (file) => {
+    const child = startChild(file, { environment });
     children.push(child);
     return child;
   };
-  const sender = async (mode: Mode): Promise<Sender> => {
-    const server = start('server-process.ts');
-    return { server, url: await server.call('start', mode, z.string()) };
-  };
   try {
-    const client = start('client-process.ts');
-    const senders = {
-      each: await sender('each'),
-      tick: await sender('tick'),
-      ours: await sender('ours'),
-    };
+    const client = start(CLIENT);
+    const senders = [...(await startBareSenders(start)), await startSender(start, 'ours', OURS)];
     const comparisons: Comparison[] = [];
     for (const each of FLOODS) comparisons.push(...(await flood(client, senders, each, quick)));
-    comparisons.push(...(await paced(client, senders, quick)));
+    comparisons.push(...(await measurePaced(client, senders, OURS, quick)));
     return comparisons;
   } finally {
     await Promise.all(children.map((child) => child.end()));
@@ -89,7 +57,7 @@ async function runSse({ quick, environment }: SuiteOptions): Promise<Comparison[
 
 async function flood(
   client: Child,
-  senders: Senders,
+  senders: readonly Sender[],
   { what, streams, count, burst }: Flood,
   quick: boolean,
 ): Promise<Comparison[]> {
@@ -100,74 +68,13 @@ async function flood(
     leadMs: 0,
     stamped: false,
   };
-  const runs = await runInTurn(client, senders, streams, plan, quick ? 2 : 5);
+  const runs = await runInTurn(client, senders, { streams, plan, rounds: quick ? 2 : 5 });
   return [
-    ...compare(what, 'events/s', runs, eventsPerSecond),
-    ...compare(`${what}, CPU per event`, 'µs', runs, ({ cpuUs }) => cpuUs),
+    ...compareRuns(what, 'events/s', { runs, ours: OURS }, eventsPerSecond),
+    ...compareRuns(`${what}, CPU per event`, 'µs', { runs, ours: OURS }, ({ cpuUs }) => cpuUs),
   ];
-}
-
-async function paced(client: Child, senders: Senders, quick: boolean): Promise<Comparison[]> {
-  const seconds = quick ? 1 : PACED_SECONDS;
-  const count = (seconds * 1000) / PERIOD_MS;
-  const plan: Plan = { count, burst: 1, periodMs: PERIOD_MS, leadMs: LEAD_MS, stamped: true };
-  const runs = await runInTurn(client, senders, PACED_STREAMS, plan, quick ? 1 : 3);
-  const what = `${PACED_STREAMS} streams at ${1000 / PERIOD_MS}/s`;
-  return [
-    ...compare(`${what}, delay p50`, 'ms', runs, delayAt(0.5)),
-    ...compare(`${what}, delay p99`, 'ms', runs, delayAt(0.99)),
-    ...compare(`${what}, CPU per event`, 'µs', runs, ({ cpuUs }) => cpuUs),
-  ];
-}
-
-/** One run of each server per round, after a round that is thrown away: the code gets hot, sessions and connections made. */
-async function runInTurn(
-  client: Child,
-  senders: Senders,
-  streams: number,
-  plan: Plan,
-  rounds: number,
-): Promise<Readonly<Record<Mode, readonly Run[]>>> {
-  const runs: Record<Mode, Run[]> = { each: [], tick: [], ours: [] };
-  for (let round = -1; round < rounds; round += 1) {
-    for (const mode of MODES) {
-      const run = await runOnce(client, senders[mode], streams, plan);
-      if (round >= 0) runs[mode].push(run);
-    }
-  }
-  return runs;
-}
-
-async function runOnce(
-  client: Child,
-  { server, url }: Sender,
-  streams: number,
-  plan: Plan,
-): Promise<Run> {
-  const before = await server.call('cpuUs', null, z.number());
-  const result = await client.call('run', { url, streams, plan }, runResultSchema);
-  const after = await server.call('cpuUs', null, z.number());
-  return { ...result, cpuUs: (after - before) / (plan.count * streams) };
 }
 
 function eventsPerSecond({ events, elapsedMs }: Run): number {
   return (events / elapsedMs) * 1000;
-}
-
-function delayAt(share: number): (run: Run) => number {
-  return ({ delaysMs }) => percentile(delaysMs, share);
-}
-
-function compare(
-  what: string,
-  unit: Comparison['unit'],
-  runs: Readonly<Record<Mode, readonly Run[]>>,
-  figure: (run: Run) => number,
-): Comparison[] {
-  return BASES.map(({ mode, name }) => ({
-    what,
-    unit,
-    base: { name, samples: runs[mode].map(figure) },
-    ours: runs.ours.map(figure),
-  }));
 }
