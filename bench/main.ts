@@ -10,7 +10,7 @@ import { formatTable } from './table.ts';
 import { monotonicMs, wallClockIso } from '../src/time/clock.ts';
 import { sleep } from '../src/time/timers.ts';
 
-const SUITES = ['latency', 'sse', 'pool', 'capacity'] as const;
+const SUITES = ['latency', 'managed', 'sse', 'pool', 'capacity'] as const;
 type SuiteName = (typeof SUITES)[number];
 
 const USAGE = `Usage: npm run bench -- [${SUITES.join(' | ')}]… [--quick] [--json FILE]`;

@@ -10,7 +10,7 @@ import type { SuiteOptions } from '../suite.ts';
 /** Any key will do for the simulator. */
 const API_KEY = 'bench';
 
-/** What the parts of the suite are measured with. */
+/** What the parts of a suite are measured with. */
 export interface Stand extends SuiteOptions {
   readonly simulatorUrl: string;
   readonly calm: Calm;
@@ -25,7 +25,7 @@ interface ServerUnderTest {
 interface ServerStart {
   /** Settings, as the command line takes them. */
   readonly flags: Readonly<Record<string, string>>;
-  readonly agents?: 'claude-code' | 'scripted';
+  readonly agents?: 'claude-code' | 'scripted' | 'deltas';
   /** What scripted agents say to each prompt; by default they echo. */
   readonly answer?: { readonly pieces: number; readonly charsPerPiece: number };
 }

@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 import { serveParent } from '../child.ts';
+import { cpuUs } from '../cpu.ts';
 import { childrenOf, treeMemory } from '../process-tree.ts';
+import { DeltaDriver } from '../sse/delta-driver.ts';
 import type { Script } from '../../src/agent/scripted/script.ts';
 import {
   ScriptedDriver,
@@ -24,8 +26,8 @@ const startSchema = z.object({
   apiKey: z.string(),
   /** Settings, as the command line takes them. */
   flags: z.record(z.string(), z.string()).default({}),
-  /** `scripted`: agents without a process, for what is around them. */
-  agents: z.enum(['claude-code', 'scripted']).default('claude-code'),
+  /** `scripted` and `deltas`: agents without a process, for what is around them; the second keep a pace, see `DeltaDriver`. */
+  agents: z.enum(['claude-code', 'scripted', 'deltas']).default('claude-code'),
   /** What a scripted agent says to each prompt; by default it echoes. */
   answer: z.object({ pieces: z.number(), charsPerPiece: z.number() }).optional(),
 });
@@ -95,6 +97,7 @@ serveParent({
       residentSessions: pool().stats().residentSessions,
       processes: pool().stats().processSlots.used,
     }),
+    cpuUs,
     /** What this process holds: all that is resident, and what it needs of its heap once garbage is collected. */
     memory() {
       collectGarbage();
@@ -145,12 +148,11 @@ async function start({
       maxLagMs: config.server.readerMaxLagMs,
       maxBytes: config.server.readerMaxBytes,
     },
-    ...(agents === 'scripted' && {
-      driver: forgetfulDriver(answer === undefined ? {} : { script: longAnswers(answer) }),
-    }),
+    ...driverOf(agents, answer),
   });
   const app = createApp({
     pool: composition.pool,
+    catalog: composition,
     options: { ...config.server, models: config.agent.models },
     telemetry,
     renderMetrics: () => metrics.render(),
@@ -161,6 +163,17 @@ async function start({
   };
   running = { composition, metrics, close };
   return app.listen({ host: config.server.host, port: config.server.port });
+}
+
+/** The driver of such agents; none for the real ones, whose driver comes with the server. */
+function driverOf(
+  agents: Start['agents'],
+  answer: Start['answer'],
+): { readonly driver?: AgentDriver } {
+  if (agents === 'claude-code') return {};
+  if (agents === 'deltas') return { driver: new DeltaDriver() };
+  const driver = forgetfulDriver(answer === undefined ? {} : { script: longAnswers(answer) });
+  return { driver };
 }
 
 /** Scripted agents, of which nothing remains: a `ScriptedDriver` keeps every process that it has ever started. */
