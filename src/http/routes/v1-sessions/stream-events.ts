@@ -15,6 +15,7 @@ import { wallClockIso } from '../../../time/clock.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
 import { clientGoneSignal } from '../../client-presence.ts';
 import { SESSION_ERRORS } from '../../openapi/error-codes.ts';
+import { ERROR_SCHEMA } from '../../openapi/error-responses.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 import { beta } from '../../page-query.ts';
 import { parseQuery, wholeNumber } from '../../query.ts';
@@ -51,7 +52,7 @@ const OPERATION: Operation = {
       .optional()
       .describe('The id of the event that was seen last: the stream goes on behind it.'),
   }),
-  answers: { 200: { description: 'The events.', events: streamAnswer } },
+  answers: { 200: { description: 'The events.', events: z.union([streamAnswer, ERROR_SCHEMA]) } },
   errors: ['not_found', 'session_not_found', 'reader_too_slow', ...SESSION_ERRORS],
 };
 
