@@ -17,7 +17,9 @@ const interrupt = (): FeedEvent => ({ type: 'user.interrupt', id: id(), processe
 
 type Idle = Extract<FeedEvent, { type: 'session.status_idle' }>;
 
-function idle(type: 'end_turn' | 'refusal' | 'retries_exhausted' = 'end_turn'): Idle {
+function idle(
+  type: 'end_turn' | 'refusal' | 'retries_exhausted' | 'budget_reached' = 'end_turn',
+): Idle {
   const common = { id: id(), processed_at: AT, stop_details: null };
   return { type: 'session.status_idle', ...common, stop_reason: { type } };
 }
@@ -64,6 +66,21 @@ describe('the turn of a prompt', () => {
     const events = [prompt('mine'), interrupt(), idle(), running(), idle()];
     expect(seen(watch, ...events)).toEqual([false, false, false, true, true]);
     expect(watch.outcome(idle())).toEqual({ kind: 'end_turn' });
+  });
+
+  it('ends without having run where the budget is used up, each in its order', () => {
+    const alone = new TurnWatch('mine', false);
+    expect(seen(alone, prompt('mine'), idle('budget_reached'))).toEqual([false, true]);
+    expect(alone.outcome(idle('budget_reached'))).toEqual({ kind: 'budget_reached' });
+    const behind = new TurnWatch('mine', true);
+    const events = [
+      prompt('theirs'),
+      prompt('mine'),
+      idle('budget_reached'),
+      idle('budget_reached'),
+      idle('budget_reached'),
+    ];
+    expect(seen(behind, ...events)).toEqual([false, false, false, false, true]);
   });
 
   it('has failed with the message of its error, and is refused with the reason of the model', () => {

@@ -54,12 +54,22 @@ export class TurnWatch {
         if (this.#state === 'running') this.#error = event.error.message;
         return this.#state === 'running';
       case 'session.status_idle':
-        this.#otherRuns = false;
-        // A prompt that was withdrawn before it began ends without having run.
-        return this.#state === 'running' || this.#interrupted;
+        return this.#seesRest(event);
       default:
         return this.#state === 'running';
     }
+  }
+
+  #seesRest({ stop_reason }: BetaManagedAgentsSessionStatusIdleEvent): boolean {
+    const endsOther = this.#otherRuns;
+    this.#otherRuns = false;
+    // A prompt that was withdrawn before it began ends without having run.
+    if (this.#state === 'running' || this.#interrupted) return true;
+    // So does each one that finds the budget used up.
+    if (endsOther || stop_reason.type !== 'budget_reached') return false;
+    if (this.#ahead === 0) return this.#state === 'waiting';
+    this.#ahead -= 1;
+    return false;
   }
 
   /** What the end of the turn means. */
