@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.ts';
+import type { Usage } from '../../events/record.ts';
 
 /** A call of a tool that needs leave. */
 export interface ScriptedAsk {
@@ -47,6 +48,8 @@ export interface ScriptedTurn {
   readonly accepts?: boolean;
   /** Whether an interrupt works. Default true; false is a process that hears nothing any more. */
   readonly interruptible?: boolean;
+  /** What each model request uses, and the turn as a whole where it completes; cost is told at its end only. */
+  readonly usage?: Partial<Usage>;
 }
 
 export interface ScriptContext {

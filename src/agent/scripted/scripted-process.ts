@@ -94,6 +94,7 @@ export class ScriptedProcess implements AgentProcess {
   #turns = 0;
   #turn: AbortController | undefined;
   #ignoresInterrupts = false;
+  #usage = USAGE_PER_TURN;
   #stale = false;
 
   constructor({ spec, script, earlier, exitMs, onBind, onTool, watcher }: ScriptedProcessParts) {
@@ -155,9 +156,9 @@ export class ScriptedProcess implements AgentProcess {
     const model = prompt.model ?? this.#model;
     yield* this.#turnOf((signal) => {
       const plan = this.#planOf(text, model, this.#earlier, prompt.system);
-      this.#ignoresInterrupts = plan.interruptible === false;
+      this.#follow(plan);
       const { promptId, answers = 'nobody' } = prompt;
-      const writer = new MessageWriter(`msg_${promptId}`, model);
+      const writer = new MessageWriter(`msg_${promptId}`, model, this.#usage);
       return this.#play({ promptId, text, model, answers, writer, signal }, plan);
     });
   }
@@ -185,7 +186,7 @@ export class ScriptedProcess implements AgentProcess {
       throw new RoundhouseError('internal', 'The process has no workspace yet; bind it.');
     const turn = new AbortController();
     this.#turn = turn;
-    this.#ignoresInterrupts = false;
+    this.#follow({ steps: [] });
     let end: TurnEnd;
     try {
       if (!this.alive) throw new TurnStopped('exited');
@@ -193,7 +194,7 @@ export class ScriptedProcess implements AgentProcess {
       yield* this.#watcher === undefined ? played : this.#watched(played, this.#watcher);
       end = {
         reason: 'completed',
-        usage: USAGE_PER_TURN,
+        usage: this.#usage,
         modelRequests: 1,
         stopReason: 'end_turn',
       };
@@ -204,6 +205,11 @@ export class ScriptedProcess implements AgentProcess {
       this.#questions.clear();
     }
     yield [{ kind: 'ended', end, processUsable: this.alive }];
+  }
+
+  #follow({ interruptible, usage }: ScriptedTurn): void {
+    this.#ignoresInterrupts = interruptible === false;
+    this.#usage = { ...USAGE_PER_TURN, ...usage };
   }
 
   #planOf(text: string, model: string, earlier: readonly string[], system?: string): ScriptedTurn {
@@ -346,13 +352,13 @@ export class ScriptedProcess implements AgentProcess {
       throw new RoundhouseError('agent_failed', `No call ${call.toolUseId} to take up.`);
     yield [{ kind: 'accepted' }];
     const { promptId, text, model, step } = found.held;
-    const writer = new MessageWriter(`msg_${promptId}_${own.toolUseId}`, model);
+    const before = this.#earlier.slice(0, this.#earlier.lastIndexOf(text));
+    const plan = this.#planOf(text, model, before);
+    this.#follow(plan);
+    const writer = new MessageWriter(`msg_${promptId}_${own.toolUseId}`, model, this.#usage);
     yield* this.#carryOut({ ...own, eventId }, decision, writer, signal);
     if (!last) return;
     yield writer.open();
-    const before = this.#earlier.slice(0, this.#earlier.lastIndexOf(text));
-    const plan = this.#planOf(text, model, before);
-    this.#ignoresInterrupts = plan.interruptible === false;
     yield* this.#steps({ promptId, text, model, answers, writer, signal }, plan.steps, step + 1);
   }
 
@@ -522,6 +528,7 @@ interface WrittenToolUse {
 class MessageWriter {
   readonly #baseId: string;
   readonly #model: string;
+  readonly #usage: Usage;
   #messages = 0;
   #messageId = '';
   #index = 0;
@@ -532,9 +539,10 @@ class MessageWriter {
   #tools = 0;
   #spanId = '';
 
-  constructor(baseId: string, model: string) {
+  constructor(baseId: string, model: string, usage: Usage) {
     this.#baseId = baseId;
     this.#model = model;
+    this.#usage = { ...usage, costUsd: 0 };
   }
 
   open(): AgentOutput[] {
@@ -567,10 +575,10 @@ class MessageWriter {
   close(stopReason = 'end_turn', isError = false): AgentOutput[] {
     this.#messageOpen = false;
     const usage = {
-      input_tokens: 10,
-      output_tokens: 5,
-      cache_read_input_tokens: 0,
-      cache_creation_input_tokens: 0,
+      input_tokens: this.#usage.inputTokens,
+      output_tokens: this.#usage.outputTokens,
+      cache_read_input_tokens: this.#usage.cacheReadInputTokens,
+      cache_creation_input_tokens: this.#usage.cacheCreationInputTokens,
     };
     return [
       event(
@@ -582,7 +590,7 @@ class MessageWriter {
           model_request_start_id: this.#spanId,
           model_usage: usage,
         },
-        { modelMessageId: this.#messageId, stopReason, usage: USAGE_PER_TURN },
+        { modelMessageId: this.#messageId, model: this.#model, stopReason, usage: this.#usage },
       ),
     ];
   }
