@@ -142,6 +142,13 @@ export const ERROR_KINDS = {
     'The time that the file was sent for has passed; its bytes are gone.',
     'Send the file again.',
   ),
+  budget_reached: kind(
+    402,
+    'billing_error',
+    false,
+    'The session has cost what its budget allows, or what it costs can not be told.',
+    'Raise its budget, or remove it, and prompt again.',
+  ),
   session_busy: kind(
     409,
     'invalid_request_error',

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { SessionDefinition } from '../definitions/session.ts';
 import { RoundhouseError } from '../errors.ts';
+import { hasListPrice } from '../events/list-price.ts';
 import { newEventId } from '../events/ids.ts';
 import { listCostCents, type SessionEvent } from '../events/record.ts';
 import { wallClockIso } from '../time/clock.ts';
@@ -33,6 +34,7 @@ export function checkChange(
       `budget: session ${id} has none, and only gets one when it is made (budget_create_only); leave it out, or make another session.`,
     );
   }
+  checkBudgetable(to);
   const spent = listCostCents(usage);
   if (Number(to.budget.max_list_cost.amount) <= spent) {
     throw new RoundhouseError(
@@ -40,6 +42,19 @@ export function checkChange(
       `budget.max_list_cost: session ${id} has cost ${spent} cents, expected more than that, got ${to.budget.max_list_cost.amount} (budget_not_raised); raise it, or interrupt the session.`,
     );
   }
+}
+
+/** Throws `invalid_request` for a budget of what can not be measured: the models of an agent that have no list price. */
+export function checkBudgetable({
+  agent,
+  budget,
+}: Pick<SessionDefinition, 'agent' | 'budget'>): void {
+  const { id } = agent.model;
+  if (budget === null || hasListPrice(id)) return;
+  throw new RoundhouseError(
+    'invalid_request',
+    `budget: expected an agent whose model has a public list price, got ${JSON.stringify(id)} (model_not_budgetable); name such a model in full, or leave the budget out.`,
+  );
 }
 
 /** The event that tells of a change, with just what changed; undefined when nothing did. */

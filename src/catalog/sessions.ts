@@ -14,7 +14,12 @@ import type { Agents } from './agents.ts';
 import { Documents, type ListQuery } from './documents.ts';
 import type { Environments } from './environments.ts';
 import { snapshotOf } from './session-agent.ts';
-import { checkChange, updatedEvent, type SessionChange } from './session-change.ts';
+import {
+  checkBudgetable,
+  checkChange,
+  updatedEvent,
+  type SessionChange,
+} from './session-change.ts';
 import { activityOf, viewOf, type SessionActivity, type SessionView } from './session-view.ts';
 
 /** Longest title that the API takes. */
@@ -114,7 +119,7 @@ export class Sessions {
   /**
    * Makes a session. It has no process yet, unless a prepared one was ready; its prompts are in the store when this
    * resolves. Rejects with `not_found` or `agent_archived`, `environment_archived` for what it is made of, with
-   * `unsupported_field` for an agent that this host can't run, with what the pool refuses a new session or a prompt for;
+   * `unsupported_field` for an agent that this host can't run, `invalid_request` for a budget that can't be kept, with what the pool refuses a new session or a prompt for;
    * then there is none.
    */
   async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
@@ -123,6 +128,7 @@ export class Sessions {
     const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
     await environments.check(tenant, environment.body);
     if (draft.resources.length > 0 && this.#parts.placeFiles === undefined) throw noFiles();
+    checkBudgetable({ agent, budget: draft.budget });
     const { options } = await planAgent(agent, rules);
     const definition: SessionDefinition = {
       agent,

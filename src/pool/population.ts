@@ -16,6 +16,7 @@ import { Undelivered } from './undelivered.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
 import type { TailLimits } from '../log/tail.ts';
+import type { BudgetOf } from '../session/session-budget.ts';
 import { SessionClient } from '../session/session-client.ts';
 import type { TurnPhase } from '../session/stream-handle.ts';
 import { after } from '../time/timers.ts';
@@ -28,6 +29,7 @@ export interface PopulationParts extends Omit<
   readonly processes: Processes;
   readonly tenants: Tenants;
   readonly tailLimits?: TailLimits;
+  readonly budgetOf?: BudgetOf;
   readonly deleted?: SessionDeleted;
 }
 
@@ -222,7 +224,7 @@ export class Population {
   }
 
   #makeClient(row: SessionRow, lastNumber: number, spare: Spare | undefined): SessionClient {
-    const { options, store, telemetry, tailLimits, tenants } = this.#parts;
+    const { options, store, telemetry, tailLimits, tenants, budgetOf } = this.#parts;
     const client = new SessionClient({
       row,
       lastNumber,
@@ -235,6 +237,7 @@ export class Population {
       onChange: (changed) => this.#onChange(changed),
       recycle: (spent) => this.#recycleIfSpent(spent),
       ...(tailLimits !== undefined && { tailLimits }),
+      ...(budgetOf !== undefined && { budgetOf }),
       ...(spare !== undefined && { spare: spare.connection }),
     });
     // It was on its way when the shutdown began.

@@ -24,6 +24,7 @@ import type { EventRecord } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { checkedLimits } from '../session/limits.ts';
 import type { ClientAnswer } from '../session/awaited-answers.ts';
+import type { BudgetOf } from '../session/session-budget.ts';
 import type { SessionClient } from '../session/session-client.ts';
 import type { TurnPhase } from '../session/stream-handle.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -49,6 +50,8 @@ export interface SessionPoolParts {
   readonly defaultAgent?: AgentOptions;
   /** What the processes of a session get in their environment; default: nothing. Asked for before each start. */
   readonly variablesOf?: VariablesOf;
+  /** The most that a session may cost, asked for before, in and after each of its turns; default: no bound. */
+  readonly budgetOf?: BudgetOf;
   /** Told of each session that was deleted, when it has left the store. */
   readonly deleted?: SessionDeleted;
 }

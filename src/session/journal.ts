@@ -111,9 +111,12 @@ export class Journal {
     }
   }
 
-  /** Appends the end of a turn. Never rejects: where the store fails, the readers are told and the end is owed. */
-  async appendEnd(turn: Turn, end: TurnEnd, rests: boolean): Promise<void> {
-    const records = endRecords(turn.id, end, rests);
+  /**
+   * Appends the end of a turn, as {@link endRecords} has it. Never rejects: where the store fails, the readers are told and the
+   * end is owed.
+   */
+  async appendEnd(turn: Turn, end: TurnEnd, rests: boolean, budgetSpent?: boolean): Promise<void> {
+    const records = endRecords(turn.id, end, rests, budgetSpent);
     try {
       await this.append(records, (row) => ({
         usage: addUsage(row.usage, end.usage),

@@ -7,6 +7,7 @@ import { mergeLimits, type TurnLimits } from './limits.ts';
 import { isStartedWith, SessionLink, type Attachment } from './link.ts';
 import type { PromptRequest } from './prompt-request.ts';
 import type { IdempotencyKey, SessionInput } from './session-input.ts';
+import { SessionBudget, type BudgetOf } from './session-budget.ts';
 import { SessionTurns } from './session-turns.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import type { StreamHandle, TurnPhase } from './stream-handle.ts';
@@ -35,6 +36,8 @@ export interface SessionClientParts {
   readonly maxQueuedTurns: number;
   /** Notes one more turn of the tenant, and gives back how to say that it has ended. Throws when there are too many. */
   readonly admitTurn?: () => () => void;
+  /** The most that the session may cost; asked for at each look. Default: no bound. */
+  readonly budgetOf?: BudgetOf;
   /** A process that was prepared for this session before it existed. */
   readonly spare?: Connection;
   readonly tailLimits?: TailLimits;
@@ -110,6 +113,12 @@ export class SessionClient {
       maxQueuedTurns: parts.maxQueuedTurns,
       limits: () => this.limits,
       ...(parts.admitTurn !== undefined && { admitTurn: parts.admitTurn }),
+      budget:
+        parts.budgetOf &&
+        new SessionBudget({
+          limitCents: async () => parts.budgetOf?.(this.row),
+          used: () => this.row.usage,
+        }),
       recycle: () => parts.recycle?.(this) === true,
       onChange: (reason) => this.#changed(reason),
       onRest: () => parts.onChange(this),

@@ -7,6 +7,7 @@ import { checkedLimits, type TurnLimits } from './limits.ts';
 import { isStartedWith, type Attachment, type SessionLink } from './link.ts';
 import { stopPastLimit } from './past-limit.ts';
 import type { PromptRequest } from './prompt-request.ts';
+import type { SessionBudget } from './session-budget.ts';
 import { systemText, type PlannedInput } from './session-input.ts';
 import {
   ABANDONED,
@@ -50,6 +51,8 @@ export interface SessionTurnsParts {
   readonly limits: () => TurnLimits;
   /** Notes one more turn of the tenant, and gives back how to say that it has ended. Throws when there are too many. */
   readonly admitTurn?: () => () => void;
+  /** What the session may cost. Default: anything. */
+  readonly budget?: SessionBudget | undefined;
   /** Called before a further turn on the same process. True when that is being taken first; then {@link SessionTurns.advance}. */
   readonly recycle: () => boolean;
   /** Called when {@link SessionTurns.activity} has changed, unless the process goes with the turn: then the link changes. */
@@ -109,6 +112,8 @@ export class SessionTurns {
   #answering: Promise<unknown> = Promise.resolve();
   /** The prompt that a process is being awaited for. */
   #connectingFor: Turn | undefined;
+  /** The prompt that the budget is, or has been, looked at for. */
+  #affording: { readonly turn: Turn; isAllowed: boolean } | undefined;
   #restingSinceMs = monotonicMs();
   #refusal: RoundhouseError | undefined;
 
@@ -385,6 +390,7 @@ export class SessionTurns {
     const turn = this.#queue[0];
     if (turn === undefined || turn.number === undefined || turn.cause !== undefined) return;
     if (this.#refusal !== undefined || this.#activity.name !== 'resting') return;
+    if (!this.#isAffordable(turn)) return;
     const { attachment } = this.#parts.link;
     if (attachment === undefined) {
       // A connect that fails is told here first; what becomes of the turn is for the one who waits for that connect.
@@ -531,6 +537,28 @@ export class SessionTurns {
     return stream;
   }
 
+  /** Whether the budget lets the turn begin. Where that is not known yet it is being looked up. */
+  #isAffordable(turn: Turn): boolean {
+    const { budget } = this.#parts;
+    if (budget === undefined) return true;
+    if (this.#affording?.turn !== turn) void this.#afford(turn, budget);
+    return this.#affording?.turn === turn && this.#affording.isAllowed;
+  }
+
+  async #afford(turn: Turn, budget: SessionBudget): Promise<void> {
+    const affording = { turn, isAllowed: false };
+    this.#affording = affording;
+    const cause = await budget.stops(turn);
+    // In a shutdown the prompt stays in the store, undelivered, for the next host.
+    if (this.#refusal !== undefined) return;
+    if (cause !== undefined) {
+      await this.#endUndelivered(turn, cause);
+      return;
+    }
+    affording.isAllowed = true;
+    this.advance();
+  }
+
   async #connectFor(turn: Turn): Promise<void> {
     this.#connectingFor = turn;
     turn.starting();
@@ -560,10 +588,20 @@ export class SessionTurns {
   ): Promise<TurnOutcome | undefined> {
     attachment.turns += 1;
     this.#setActivity({ name: 'active', turn, attachment }, reason);
-    const { journal, context, telemetry } = this.#parts;
+    const { journal, context, telemetry, budget } = this.#parts;
+    const pastBudget = budget && (() => budget.stops(turn));
     const stop = (cause: StopCause): void => void this.stop(turn, cause);
     const awaitAnswers = (): Promise<void> => this.#awaitAnswers(turn, attachment);
-    const run = { turn, attachment, journal, context, telemetry, stop, awaitAnswers };
+    const run = {
+      turn,
+      attachment,
+      journal,
+      context,
+      telemetry,
+      stop,
+      pastBudget,
+      awaitAnswers,
+    };
     const outcome = await drive(run).catch((error: unknown): TurnOutcome => ({
       end: endBy(asRoundhouseError(error)),
       usable: attachment.connection.process.alive,
@@ -583,7 +621,8 @@ export class SessionTurns {
   async #conclude(turn: Turn, attachment: Attachment, outcome: TurnOutcome): Promise<void> {
     const end = turn.whole(effectiveEnd(outcome.end, turn.cause));
     if (end.reason === 'failed') this.#parts.onFailure();
-    await this.#parts.journal.appendEnd(turn, end, true);
+    const budgetSpent = await this.#parts.budget?.isSpentBy(end);
+    await this.#parts.journal.appendEnd(turn, end, true, budgetSpent);
     // Looked at again: it may have died while the end was being written, when its end was still the turn's to see.
     this.#leave(turn, outcome.usable && attachment.connection.process.alive);
     this.#finish(turn, end);
@@ -731,6 +770,7 @@ export class SessionTurns {
 
   #finish(turn: Turn, end: TurnEnd): void {
     turn.finish(end);
+    if (this.#affording?.turn === turn) this.#affording = undefined;
     this.#parts.telemetry.log.info('session_turn_ended', {
       ...this.#parts.names(),
       turnId: turn.id,

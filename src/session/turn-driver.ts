@@ -24,6 +24,8 @@ export interface TurnRun {
   readonly context: ContextUse;
   readonly telemetry: Telemetry;
   readonly stop: (cause: StopCause) => void;
+  /** Why it may not go on, where a tool begins or ends or needs leave; undefined where it may. Never rejects. */
+  readonly pastBudget?: (() => Promise<StopCause | undefined>) | undefined;
   /** The turn has asked its client, as `turn.asked` has it. Rejects when that can't be kept. */
   readonly awaitAnswers: () => Promise<void>;
 }
@@ -87,6 +89,10 @@ async function follow(
         await noteStale(run, output.error);
         continue;
       }
+      if (isToolBoundary(output) && run.pastBudget !== undefined && turn.cause === undefined) {
+        const cause = await run.pastBudget();
+        if (cause !== undefined) run.stop(cause);
+      }
       // Only what is kept is waited for: an await for each of the others would be most of what a delta costs.
       if (lost !== undefined) continue;
       if (output.kind !== 'event' && output.kind !== 'answers_awaited') continue;
@@ -107,6 +113,11 @@ async function follow(
     showPreviews();
   }
   throw new RoundhouseError('internal', 'The agent driver ended a turn without an end.');
+}
+
+/** Where the agent has been told by its model to use tools, or is about to tell it what came of that. */
+function isToolBoundary({ kind }: AgentOutput): boolean {
+  return kind === 'tool_started' || kind === 'tool_finished' || kind === 'answers_awaited';
 }
 
 /** The agent may be done before it can be stopped. What it said is not in the log all the same, so the turn has failed. */

@@ -77,9 +77,16 @@ export function interruptRecord(turnId: string | null): NewRecord {
 
 /**
  * The record, or the two, that end a turn. `rests`: no other turn runs, so the session is idle from now on. A prompt that is
- * withdrawn from behind a running turn leaves the session's status alone.
+ * withdrawn from behind a running turn leaves the session's status alone. `budgetSpent`: nothing is left of the session's
+ * budget after it, however it ended.
  */
-export function endRecords(turnId: string, end: TurnEnd, rests: boolean): NewRecord[] {
+export function endRecords(
+  turnId: string,
+  end: TurnEnd,
+  rests: boolean,
+  budgetSpent = false,
+): NewRecord[] {
+  const byBudget = end.error?.code === 'budget_reached';
   const detail: EventDetail = { turnEnd: end };
   const failure = wireError(end);
   const error: SessionEvent | undefined = failure && {
@@ -94,10 +101,12 @@ export function endRecords(turnId: string, end: TurnEnd, rests: boolean): NewRec
     id: newEventId(),
     processed_at: wallClockIso(),
     stop_details: null,
-    stop_reason: stopReason(end),
+    stop_reason: byBudget || budgetSpent ? { type: 'budget_reached' } : stopReason(end),
   };
   const last: NewRecord = { turnId, body: idle, detail };
-  return error === undefined || end.reason === 'interrupted' || end.reason === 'cancelled'
+  const isWished = end.reason === 'interrupted' || end.reason === 'cancelled';
+  // That the budget is spent is no error to the API: the status says it.
+  return error === undefined || isWished || byBudget
     ? [last]
     : [{ turnId, body: error, detail: {} }, last];
 }

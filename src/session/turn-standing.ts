@@ -1,6 +1,6 @@
 import { AwaitedAnswers } from './awaited-answers.ts';
-import type { Spent } from './turn.ts';
-import { addUsage, NO_USAGE, type EventRecord } from '../events/record.ts';
+import { NOTHING_SPENT, withRequest, type Spent } from './turn.ts';
+import type { EventRecord } from '../events/record.ts';
 
 /** Where a turn stood when its host died. */
 export interface TurnStanding {
@@ -17,7 +17,7 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
   const answers = new AwaitedAnswers();
   const toolUseIds = new Map<string, string>();
   let waits = false;
-  let spent: Spent = { usage: NO_USAGE, modelRequests: 0 };
+  let spent = NOTHING_SPENT;
   for (const { body, detail } of records) {
     switch (body.type) {
       case 'agent.tool_use':
@@ -45,10 +45,7 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
         break;
       case 'span.model_request_end':
         if (detail.usage !== undefined && detail.parentToolUseId === undefined)
-          spent = {
-            usage: addUsage(spent.usage, detail.usage),
-            modelRequests: spent.modelRequests + 1,
-          };
+          spent = withRequest(spent, detail);
         break;
       default:
     }

@@ -5,9 +5,11 @@ import type { StopCause } from './stop-cause.ts';
 import type { TurnPhase } from './stream-handle.ts';
 import type { AgentOptions, AgentOutput } from '../contracts/agent-driver.ts';
 import { newTurnId } from '../events/ids.ts';
+import { listPriceUsd } from '../events/list-price.ts';
 import {
   addUsage,
   NO_USAGE,
+  type EventDetail,
   type PromptContent,
   type TurnEnd,
   type Usage,
@@ -45,10 +47,12 @@ export interface RecoveredTurn {
   readonly asked?: AwaitedAnswers;
 }
 
-/** What a turn has used in processes that have gone. */
+/** What a turn has used, as its model requests have told: what they cost is an estimate by list prices. */
 export interface Spent {
   readonly usage: Usage;
   readonly modelRequests: number;
+  /** A model that was asked and has no list price, so that the cost is not all of it. */
+  readonly unpricedModel?: string;
 }
 
 /** Why an interrupt did not bring a turn to its end, so that its process had to be destroyed. */
@@ -57,7 +61,29 @@ export interface InterruptFailure {
   readonly errorType: string;
 }
 
-const NOTHING_SPENT: Spent = { usage: NO_USAGE, modelRequests: 0 };
+export const NOTHING_SPENT: Spent = { usage: NO_USAGE, modelRequests: 0 };
+
+/** With one more model request. */
+export function withRequest(
+  spent: Spent,
+  { model = 'that was asked', usage = NO_USAGE }: Pick<EventDetail, 'model' | 'usage'>,
+): Spent {
+  const costUsd = listPriceUsd(model, usage);
+  return addSpent(spent, {
+    usage: { ...usage, costUsd: costUsd ?? 0 },
+    modelRequests: 1,
+    ...(costUsd === undefined && { unpricedModel: model }),
+  });
+}
+
+function addSpent(a: Spent, b: Spent): Spent {
+  const unpricedModel = a.unpricedModel ?? b.unpricedModel;
+  return {
+    usage: addUsage(a.usage, b.usage),
+    modelRequests: a.modelRequests + b.modelRequests,
+    ...(unpricedModel !== undefined && { unpricedModel }),
+  };
+}
 
 /** The limit of each phase that has one of its own; `starting` is bounded where processes are started. */
 function limitOf(phase: TurnPhase, limits: TurnLimits): number | undefined {
@@ -247,19 +273,24 @@ export class Turn {
     this.#armTurnTimer();
   }
 
+  /** What it has used until now, in all its processes. */
+  get cost(): Spent {
+    return addSpent(this.#before, this.#shown);
+  }
+
   /** Its process has gone, and will tell of no usage any more. */
   leftBehind(): void {
-    this.#before = this.#withShown(this.#before);
+    this.#before = this.cost;
     this.#shown = NOTHING_SPENT;
   }
 
-  /** An end with what was used in the processes before. */
+  /** An end with what was used in the processes before, and with the estimated cost where its process did not tell it. */
   whole(end: TurnEnd): TurnEnd {
     const { usage, modelRequests } = this.#before;
-    if (this.#before === NOTHING_SPENT) return end;
+    const costUsd = end.usage.costUsd === 0 ? this.#shown.usage.costUsd : end.usage.costUsd;
     return {
       ...end,
-      usage: addUsage(usage, end.usage),
+      usage: addUsage(usage, { ...end.usage, costUsd }),
       modelRequests: modelRequests + end.modelRequests,
     };
   }
@@ -282,7 +313,8 @@ export class Turn {
         this.#observePreview(output.preview.kind);
         return;
       case 'event':
-        this.#noteUsage(output.detail.usage, output.body.type);
+        if (output.body.type === 'span.model_request_end' && output.detail.usage !== undefined)
+          this.#shown = withRequest(this.#shown, output.detail);
         if (output.body.type === 'session.status_rescheduled') this.#enter('retrying');
         else this.#progress();
         return;
@@ -404,21 +436,6 @@ export class Turn {
     const remaining = this.#turnRemainingMs();
     if (remaining === undefined || this.#cause !== undefined) return;
     this.#turnTimer = after(Math.max(1, remaining), () => this.#limitReached('ended'));
-  }
-
-  #noteUsage(usage: Usage | undefined, type: string): void {
-    if (usage === undefined || type !== 'span.model_request_end') return;
-    this.#shown = {
-      usage: addUsage(this.#shown.usage, usage),
-      modelRequests: this.#shown.modelRequests + 1,
-    };
-  }
-
-  #withShown({ usage, modelRequests }: Spent): Spent {
-    return {
-      usage: addUsage(usage, this.#shown.usage),
-      modelRequests: modelRequests + this.#shown.modelRequests,
-    };
   }
 
   #arm(): void {

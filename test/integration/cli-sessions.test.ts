@@ -11,7 +11,8 @@ let environment: string;
 
 beforeEach(async () => {
   server = await catalogServer();
-  agent = (await server.alice.beta.agents.create({ name: 'Reviewer', model: 'sonnet' })).id;
+  agent = (await server.alice.beta.agents.create({ name: 'Reviewer', model: 'claude-opus-5-5' }))
+    .id;
   environment = (await server.alice.beta.environments.create({ name: 'here' })).id;
 });
 

@@ -25,6 +25,7 @@ export interface PoolFixtureOptions {
   readonly tenantLimits?: SessionPoolParts['tenantLimits'];
   readonly workspaces?: SessionPoolParts['workspaces'];
   readonly variablesOf?: SessionPoolParts['variablesOf'];
+  readonly budgetOf?: SessionPoolParts['budgetOf'];
   readonly deleted?: SessionPoolParts['deleted'];
   /** A store, host or driver of an earlier pool, to start again on what it left. */
   readonly store?: SessionStore;
@@ -71,6 +72,7 @@ export function makePool(options: PoolFixtureOptions = {}) {
     ...(options.tenantLimits !== undefined && { tenantLimits: options.tenantLimits }),
     ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
     ...(options.variablesOf !== undefined && { variablesOf: options.variablesOf }),
+    ...(options.budgetOf !== undefined && { budgetOf: options.budgetOf }),
     ...(options.deleted !== undefined && { deleted: options.deleted }),
   });
   return {

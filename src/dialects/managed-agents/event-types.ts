@@ -59,7 +59,7 @@ export const EVENT_TYPES = {
     'A turn has begun, or goes on: its message, or the answers that it waited for, are on their way to the agent.',
   ),
   'session.status_idle': shown(
-    'No turn runs. `stop_reason`: `end_turn`, also after an interrupt; `requires_action` with the calls that wait; `refusal`; `retries_exhausted` behind a `session.error`.',
+    'No turn runs. `stop_reason`: `end_turn`, also after an interrupt; `requires_action` with the calls that wait; `refusal`; `retries_exhausted` behind a `session.error`; `budget_reached`.',
   ),
   'session.status_rescheduled': shown('A request to the model failed and is made again.'),
   'session.status_terminated': never('A session goes on after every error.'),

@@ -162,7 +162,7 @@ export const SESSION_FIELDS = {
   'agent.skills': refused('there are no skills here; `[]` is accepted'),
   environment_id: takesEffect('One that is not archived.'),
   budget: takesEffect(
-    'Kept and shown; not enforced yet. On update it can be replaced, by more than the session has cost, or removed with null; it can not be added.',
+    'Enforced before and after each turn and where a tool begins or ends (below); for models with a public list price only. On update it can be replaced, by more than the session has cost, or removed with null; it can not be added.',
   ),
   'budget.type': takesEffect('`limit`.'),
   'budget.max_list_cost': takesEffect('Whole cents as text, from 1; `USD`.'),

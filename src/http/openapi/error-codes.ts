@@ -4,6 +4,7 @@ import type { Route } from './route-list.ts';
 /** What can stop a prompt on its way to an agent, and the turn behind it. */
 export const TURN_ERRORS = [
   'session_archived',
+  'budget_reached',
   'session_busy',
   'queue_timeout',
   'turn_interrupted',
