@@ -1,5 +1,5 @@
 import type { Variable } from '../definitions/environment.ts';
-import type { Answerer, PermissionDecision } from './answerer.ts';
+import type { Answerer, CallAnswer } from './answerer.ts';
 import type { ClientTool } from './tool-endpoint.ts';
 import type { SeedMessage, TranscriptStore } from './transcripts.ts';
 
@@ -89,7 +89,7 @@ export interface TakeUp {
   readonly call: OpenCall;
   /** The id of the record of the call; its result names it. */
   readonly eventId: string;
-  readonly decision: PermissionDecision;
+  readonly decision: CallAnswer;
   /** The model of this turn; absent means the session's. */
   readonly model?: string;
   /** Calls that were never handed to a process, this one among them or not: what the transcript says of their results is not true. */
@@ -111,7 +111,7 @@ export interface AgentPrompt {
   /** What the operator adds to the system prompt, from this turn on: a part of the conversation, so a resume has it too. */
   readonly system?: string;
   /**
-   * Who answers when a call waits for leave. `client`: the turn waits, as `answers_awaited` tells, until
+   * Who answers when a call waits for leave, or is one of a client's tool. `client`: the turn waits, as `answers_awaited` tells, until
    * {@link AgentProcess.answer}. `nobody` (default): the {@link Answerer} decides at once.
    */
   readonly answers?: 'client' | 'nobody';
@@ -242,7 +242,7 @@ export interface AgentProcess {
    * Gives a call of the running turn its answer, if it has none yet: one that `answers_awaited` has named, in any order.
    * Nothing happens when no such call waits.
    */
-  answer(toolUseId: string, decision: PermissionDecision): void;
+  answer(toolUseId: string, answer: CallAnswer): void;
   /**
    * The turn that a process started with {@link AgentSpec.takeUp} goes on with, by itself, from its start. Like
    * {@link AgentProcess.prompt}, once, before any prompt.

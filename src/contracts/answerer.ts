@@ -26,6 +26,11 @@ export interface ClientToolResult {
   readonly isError: boolean;
 }
 
+/** What a call that waits for its client comes to: leave or none; or, of a tool that lives with the client, its result. */
+export type CallAnswer =
+  | PermissionDecision
+  | { readonly behavior: 'result'; readonly result: ClientToolResult };
+
 /**
  * What a permission request or a client-tool call comes to. It answers now, later or never; `signal` aborts when the turn
  * ends first. A rejection counts as a denial.

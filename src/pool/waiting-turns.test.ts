@@ -75,8 +75,12 @@ function allow(toolUseEventId: string): ClientAnswer {
 }
 
 function deny(toolUseEventId: string, message: string): ClientAnswer {
-  const { body } = allow(toolUseEventId);
-  return { toolUseEventId, body: { ...body, result: 'deny', deny_message: message } };
+  const type = 'user.tool_confirmation';
+  const denial = { result: 'deny', deny_message: message } as const;
+  return {
+    toolUseEventId,
+    body: { type, id: newEventId(), tool_use_id: toolUseEventId, ...denial },
+  };
 }
 
 /** Leave for a call, as one of several inputs. */

@@ -63,3 +63,17 @@ test('a call that stood behind those that waited is carried out if the options a
   answers.finish('sevt_x');
   expect(behaviorOf(answers, 'bash')).toBe('allow');
 });
+
+test('a result may be given again, unlike leave: it was never handed over', () => {
+  const answers = asked('x');
+  answers.ask({ eventId: 'sevt_c', toolUseId: 'toolu_c', ofClient: true });
+  const custom_tool_use_id = 'sevt_c';
+  answers.take([{ type: 'user.custom_tool_result', id: 'r', custom_tool_use_id, content: [] }]);
+  answers.hand(['sevt_x', 'sevt_c']);
+  expect(answers.neverHanded).toEqual(['toolu_c']);
+  expect(answers.carriedOut).toEqual(['sevt_x']);
+  expect(answers.takeUp(open('c'), OPTIONS)).toMatchObject({
+    takeUp: { decision: { behavior: 'result', result: { content: [], isError: false } } },
+    handed: [],
+  });
+});

@@ -1,18 +1,32 @@
 import type { AgentOptions, OpenCall, TakeUp } from '../contracts/agent-driver.ts';
-import type { PermissionDecision } from '../contracts/answerer.ts';
+import type { CallAnswer, PermissionDecision } from '../contracts/answerer.ts';
 import { toolPermission } from '../contracts/tool-permission.ts';
 import { RoundhouseError } from '../errors.ts';
 import type { SessionEvent } from '../events/record.ts';
 
 /** An event with which a client answers a call. */
-export type AnswerEvent = Extract<SessionEvent, { type: 'user.tool_confirmation' }>;
+export type AnswerEvent = Extract<
+  SessionEvent,
+  { type: 'user.tool_confirmation' | 'user.custom_tool_result' }
+>;
 
 /** A client's answer to a call that waits. */
 export interface ClientAnswer {
-  /** The id of the `agent.tool_use` or `agent.mcp_tool_use` event. */
+  /** The id of the `agent.tool_use`, `agent.mcp_tool_use` or `agent.custom_tool_use` event. */
   readonly toolUseEventId: string;
   /** The event to be kept. */
   readonly body: AnswerEvent;
+}
+
+/** The answer that an event is, if it is one. */
+export function answerIn(body: SessionEvent): ClientAnswer | undefined {
+  switch (body.type) {
+    case 'user.tool_confirmation':
+    case 'user.custom_tool_result':
+      return { toolUseEventId: eventIdOf(body), body };
+    default:
+      return undefined;
+  }
 }
 
 /** A call that the client is asked about. */
@@ -20,6 +34,8 @@ export interface AskedCall {
   /** The id of the event of the call. */
   readonly eventId: string;
   readonly toolUseId: string;
+  /** The client runs the tool: its answer is the result. Default: it only gives leave. */
+  readonly ofClient?: boolean;
 }
 
 interface Asked extends AskedCall {
@@ -41,27 +57,27 @@ export class AwaitedAnswers {
     return this.#asked.size;
   }
 
-  /** Calls that no process has been given an answer to, by the agent's ids. */
+  /** Calls that no process has been given leave for, by the agent's ids. A result may be given again, and does nothing. */
   get neverHanded(): string[] {
     return this.#all.flatMap(({ toolUseId, handed }) => (handed ? [] : toolUseId));
   }
 
-  /** The events of all calls. */
-  get eventIds(): string[] {
-    return [...this.#asked.keys()];
+  /** The events of the calls that a process carries out once it is let go. */
+  get carriedOut(): string[] {
+    return this.#all.flatMap(({ eventId, ofClient }) => (ofClient === true ? [] : eventId));
   }
 
   /** Every call that is answered, with its answer. */
-  get decisions(): { readonly toolUseId: string; readonly decision: PermissionDecision }[] {
+  get decisions(): { readonly toolUseId: string; readonly decision: CallAnswer }[] {
     return this.#all.flatMap(({ toolUseId, answer }) =>
       answer === undefined ? [] : { toolUseId, decision: decisionOf(answer) },
     );
   }
 
   /** The client is asked about a call, if it is not yet. */
-  ask({ eventId, toolUseId }: AskedCall): void {
-    if (!this.#asked.has(eventId))
-      this.#asked.set(eventId, { eventId, toolUseId, answer: undefined, handed: false });
+  ask(call: AskedCall): void {
+    if (!this.#asked.has(call.eventId))
+      this.#asked.set(call.eventId, { ...call, answer: undefined, handed: false });
   }
 
   /** Throws `invalid_request` unless every answer is to a call that waits for one, and no call is answered twice. */
@@ -71,8 +87,11 @@ export class AwaitedAnswers {
     const seen = new Set<string>();
     for (const { toolUseEventId, body } of answers) {
       const asked = this.#asked.get(toolUseEventId);
-      if (asked === undefined || body.tool_use_id !== toolUseEventId)
+      if (asked === undefined || eventIdOf(body) !== toolUseEventId)
         throw refused(`${toolUseEventId} is no call that waits; ${awaits}`);
+      const wanted = asked.ofClient === true ? 'user.custom_tool_result' : 'user.tool_confirmation';
+      if (body.type !== wanted)
+        throw refused(`${toolUseEventId} wants a ${wanted}, got a ${body.type}`);
       if (asked.answer !== undefined || seen.has(toolUseEventId))
         throw refused(`${toolUseEventId} is answered already; ${awaits}`);
       seen.add(toolUseEventId);
@@ -88,7 +107,7 @@ export class AwaitedAnswers {
   /** The answers are kept. */
   take(answers: readonly AnswerEvent[]): void {
     for (const body of answers) {
-      const asked = this.#asked.get(body.tool_use_id);
+      const asked = this.#asked.get(eventIdOf(body));
       if (asked !== undefined) asked.answer = body;
     }
   }
@@ -97,13 +116,18 @@ export class AwaitedAnswers {
   hand(eventIds: readonly string[]): void {
     for (const eventId of eventIds) {
       const asked = this.#asked.get(eventId);
-      if (asked !== undefined) asked.handed = true;
+      if (asked !== undefined && asked.ofClient !== true) asked.handed = true;
     }
   }
 
   /** A call has its result. */
   finish(eventId: string): void {
     this.#asked.delete(eventId);
+  }
+
+  /** The model is asked again: every call has its result. */
+  finishAll(): void {
+    this.#asked.clear();
   }
 
   /**
@@ -134,7 +158,7 @@ export class AwaitedAnswers {
     { toolName }: OpenCall,
     asked: Asked | undefined,
     options: AgentOptions,
-  ): PermissionDecision {
+  ): CallAnswer {
     if (asked?.answer !== undefined) {
       const decision = decisionOf(asked.answer);
       return decision.behavior === 'allow' && asked.handed ? unknownOutcome(toolName) : decision;
@@ -151,7 +175,17 @@ export class AwaitedAnswers {
   }
 }
 
-function decisionOf({ result, deny_message: message }: AnswerEvent): PermissionDecision {
+function eventIdOf(body: AnswerEvent): string {
+  return body.type === 'user.tool_confirmation' ? body.tool_use_id : body.custom_tool_use_id;
+}
+
+function decisionOf(body: AnswerEvent): CallAnswer {
+  if (body.type === 'user.custom_tool_result') {
+    const { content = [], is_error: isError } = body;
+    const blocks = content.map((block) => ({ ...block }));
+    return { behavior: 'result', result: { content: blocks, isError: isError === true } };
+  }
+  const { result, deny_message: message } = body;
   return result === 'allow'
     ? { behavior: 'allow' }
     : { behavior: 'deny', message: message ?? 'The client denied this call.' };

@@ -1,6 +1,9 @@
 import { newEventId } from '../events/ids.ts';
 import type { PromptContent, SessionEvent } from '../events/record.ts';
 
+type ResultContent = NonNullable<
+  Extract<SessionEvent, { type: 'user.custom_tool_result' }>['content']
+>;
 type SystemContent = Extract<SessionEvent, { type: 'system.message' }>['content'];
 
 /** One thing that a client sends into a session; of one request all happen, or none. */
@@ -15,6 +18,13 @@ export type SessionInput =
       readonly toolUseEventId: string;
       readonly result: 'allow' | 'deny';
       readonly message?: string;
+    }
+  /** The result of a call of the client's own tool, by the id of its event. */
+  | {
+      readonly kind: 'result';
+      readonly toolUseEventId: string;
+      readonly content: ResultContent;
+      readonly isError: boolean;
     };
 
 /** What tells a request that is sent again from another one. */
@@ -67,6 +77,19 @@ function eventsOf(input: SessionInput, nextId: () => string, at: string): Sessio
           tool_use_id: toolUseEventId,
           result,
           ...(message !== undefined && { deny_message: message }),
+          processed_at: at,
+        },
+      ];
+    }
+    case 'result': {
+      const { toolUseEventId, content, isError } = input;
+      return [
+        {
+          type: 'user.custom_tool_result',
+          id: nextId(),
+          custom_tool_use_id: toolUseEventId,
+          content,
+          is_error: isError,
           processed_at: at,
         },
       ];

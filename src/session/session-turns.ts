@@ -1,4 +1,4 @@
-import type { AnswerEvent, ClientAnswer } from './awaited-answers.ts';
+import { answerIn, type AnswerEvent, type ClientAnswer } from './awaited-answers.ts';
 import type { TakeUpRequest } from './connector.ts';
 import type { ContextUse } from './context-use.ts';
 import { Interruption } from './interruption.ts';
@@ -320,6 +320,8 @@ export class SessionTurns {
    */
   planAnswers(answers: readonly ClientAnswer[]): AnswerPlan {
     if (this.#refusal !== undefined) throw this.#refusal;
+    const early = this.#planEarlyResults(answers);
+    if (early !== undefined) return early;
     const activity = this.#activity;
     if (activity.name !== 'waiting' || activity.takesUp || activity.turn.cause !== undefined) {
       const { name } = this.#parts.journal.row;
@@ -335,9 +337,28 @@ export class SessionTurns {
       const records = [...kept, awaitingRecord(turn.id, remaining)];
       return { records, act: () => turn.asked.take(bodies) };
     }
-    const handed = this.#holds(turn) === undefined ? [] : turn.asked.eventIds;
+    const handed = this.#holds(turn) === undefined ? [] : turn.asked.carriedOut;
     const records = [...kept, goesOnRecord(turn.id, handed)];
     return { records, act: () => this.#goOn(turn, bodies, handed) };
+  }
+
+  /**
+   * The client may send the result of a tool of its own as soon as it sees the call, before the turn has come to wait for
+   * it. Undefined when the turn does not run: then it waits, or nobody has called.
+   */
+  #planEarlyResults(answers: readonly ClientAnswer[]): AnswerPlan | undefined {
+    const activity = this.#activity;
+    if (activity.name !== 'active' || activity.turn.asked.size === 0) return undefined;
+    const { turn, attachment } = activity;
+    turn.asked.check(answers);
+    const bodies = answers.map(({ body }) => body);
+    const act = (): void => {
+      turn.asked.take(bodies);
+      const { process } = attachment.connection;
+      for (const { toolUseId, decision } of turn.asked.decisions)
+        process.answer(toolUseId, decision);
+    };
+    return { records: bodies.map((body) => answerRecord(turn.id, body)), act };
   }
 
   /** See `SessionClient.interrupt`. */
@@ -432,7 +453,7 @@ export class SessionTurns {
     { input, events }: PlannedInput,
     turnOver: () => (() => void) | undefined,
   ): Step | undefined {
-    if (input.kind === 'answer') return undefined;
+    if (input.kind === 'answer' || input.kind === 'result') return undefined;
     if (input.kind === 'interrupt') {
       const stops = this.running ?? this.waiting ?? this.#queue[0];
       const turnId = stops?.id ?? null;
@@ -629,8 +650,13 @@ export class SessionTurns {
   }
 
   /** The turn has asked its client: that is kept, and its process may be taken from here on. */
-  async #awaitAnswers(turn: Turn, attachment: Attachment): Promise<void> {
-    if (turn.cause !== undefined) return;
+  #awaitAnswers(turn: Turn, attachment: Attachment): Promise<void> {
+    // Answers that are being kept at this moment are not asked for.
+    return this.exclusively(() => this.#beginToWait(turn, attachment));
+  }
+
+  async #beginToWait(turn: Turn, attachment: Attachment): Promise<void> {
+    if (turn.cause !== undefined || turn.asked.remaining.length === 0) return;
     await this.#parts.journal.append([awaitingRecord(turn.id, turn.asked.remaining)]);
     // Stopped meanwhile: then that is under way.
     if (turn.end !== undefined || this.#activity.name === 'interrupting') return;
@@ -701,6 +727,7 @@ export class SessionTurns {
         await this.#conclude(turn, attachment, outcome);
         return;
       }
+      turn.asked.finish(takeUp.eventId);
       this.#activity = { name: 'waiting', turn, attachment: undefined, takesUp: true };
       await link.release('taken_up');
     }
@@ -831,11 +858,7 @@ function admitAll(count: number, admitTurn: SessionTurnsParts['admitTurn']): (()
 }
 
 function answersIn(inputs: readonly PlannedInput[]): ClientAnswer[] {
-  return inputs.flatMap(({ events }) =>
-    events.flatMap((body) =>
-      body.type === 'user.tool_confirmation' ? [{ toolUseEventId: body.tool_use_id, body }] : [],
-    ),
-  );
+  return inputs.flatMap(({ events }) => events.flatMap((body) => answerIn(body) ?? []));
 }
 
 function interruptedByCrash(): RoundhouseError {

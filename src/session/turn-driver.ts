@@ -102,8 +102,11 @@ async function follow(
           noteCall(turn, output, calls);
           continue;
         }
-        for (const toolUseId of output.toolUseIds)
-          turn.asked.ask({ toolUseId, eventId: calls.get(toolUseId) ?? toolUseId });
+        for (const toolUseId of output.toolUseIds) {
+          const eventId = calls.get(toolUseId);
+          // One of the client's own has been asked about since it was shown.
+          if (eventId !== undefined) turn.asked.ask({ toolUseId, eventId });
+        }
         await run.awaitAnswers();
       } catch (error) {
         lost = asRoundhouseError(error, 'storage_failed');
@@ -132,7 +135,11 @@ function noteCall(
   { body, detail: { toolUseId } }: Extract<AgentOutput, { kind: 'event' }>,
   calls: Map<string, string>,
 ): void {
+  if (body.type === 'span.model_request_start') turn.asked.finishAll();
   if (toolUseId === undefined) return;
+  // Its client may answer from here on.
+  if (body.type === 'agent.custom_tool_use')
+    turn.asked.ask({ eventId: body.id, toolUseId, ofClient: true });
   if (body.type === 'agent.tool_use' || body.type === 'agent.mcp_tool_use')
     calls.set(toolUseId, body.id);
   if (body.type === 'agent.tool_result') turn.asked.finish(body.tool_use_id);

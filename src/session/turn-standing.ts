@@ -24,6 +24,10 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
       case 'agent.mcp_tool_use':
         if (detail.toolUseId !== undefined) toolUseIds.set(body.id, detail.toolUseId);
         break;
+      case 'agent.custom_tool_use':
+        if (detail.toolUseId !== undefined)
+          answers.ask({ eventId: body.id, toolUseId: detail.toolUseId, ofClient: true });
+        break;
       case 'agent.tool_result':
         answers.finish(body.tool_use_id);
         break;
@@ -31,6 +35,7 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
         answers.finish(body.mcp_tool_use_id);
         break;
       case 'user.tool_confirmation':
+      case 'user.custom_tool_result':
         answers.take([body]);
         break;
       case 'session.status_idle':
@@ -42,6 +47,9 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
       case 'session.status_running':
         waits = false;
         answers.hand(detail.handed ?? []);
+        break;
+      case 'span.model_request_start':
+        if (detail.parentToolUseId === undefined) answers.finishAll();
         break;
       case 'span.model_request_end':
         if (detail.usage !== undefined && detail.parentToolUseId === undefined)

@@ -9,7 +9,12 @@ type McpBlock = CallToolResult['content'][number];
  * no block for is shown as its JSON, because nothing the client has sent may be missing.
  */
 export function toMcpResult({ content, isError }: ClientToolResult): CallToolResult {
-  return { content: content.map(toMcpBlock), isError };
+  const blocks = content.map(toMcpBlock);
+  // The model API refuses blank text.
+  return {
+    content: blocks.filter((block) => block.type !== 'text' || /\S/.test(block.text)),
+    isError,
+  };
 }
 
 /** A result that says what went wrong, to the model. */

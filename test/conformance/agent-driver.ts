@@ -11,6 +11,8 @@ import type {
 } from '../../src/contracts/agent-driver.ts';
 import type {
   Answerer,
+  CallAnswer,
+  ClientToolCall,
   ClientToolResult,
   PermissionDecision,
   PermissionRequest,
@@ -40,6 +42,8 @@ export interface SituationPrompts {
    * leaves it as a mark when it is carried out. Then answers with `done`.
    */
   mark(...messages: readonly (readonly string[])[]): string;
+  /** Calls the client's tool `look_up` once for each key, in one message, with `{key}`; then answers with `done`. */
+  lookUp(...keys: readonly string[]): string;
   /** Does not get further: before the first token, in the middle of a text, or while a tool runs. */
   hang(where: 'first-token' | 'text' | 'tool'): string;
   /** The model API fails with this status, each time. */
@@ -95,6 +99,7 @@ const DEATH_KNOWN_WITHIN_MS = 1_000;
 /** Answers as it is told at the moment. */
 class TestAnswerer implements Answerer {
   readonly requests: PermissionRequest[] = [];
+  readonly calls: ClientToolCall[] = [];
   behavior: 'deny' | 'allow' | 'never' | 'throw' = 'deny';
 
   decide(request: PermissionRequest, signal: AbortSignal): Promise<PermissionDecision> {
@@ -113,8 +118,10 @@ class TestAnswerer implements Answerer {
     }
   }
 
-  callTool(): Promise<ClientToolResult> {
-    return Promise.resolve({ content: [], isError: true });
+  callTool(call: ClientToolCall): Promise<ClientToolResult> {
+    this.calls.push(call);
+    const content = [{ type: 'text', text: 'The policy has no such tool.' }];
+    return Promise.resolve({ content, isError: true });
   }
 }
 
@@ -348,6 +355,115 @@ export function describeAgentDriver(
         const plausible =
           process.pid === undefined ? bytes === undefined : (bytes ?? 0) > 10_000_000;
         expect(plausible, `${bytes} bytes`).toBe(true);
+      });
+    });
+
+    describe("a call of the client's own tool", () => {
+      const LOOKS: AgentOptions = {
+        tools: [],
+        clientTools: [
+          {
+            name: 'look_up',
+            description: 'Looks a key up.',
+            inputSchema: { type: 'object', properties: { key: { type: 'string' } } },
+          },
+        ],
+      };
+
+      /** A turn whose client answers as `answer` says. */
+      async function looked(
+        keys: readonly string[],
+        watch: (output: AgentOutput, process: AgentProcess) => void,
+      ) {
+        const spec = await specOf({ options: LOOKS });
+        const process = await start(spec);
+        const prompted = { ...prompt(harness.prompts.lookUp(...keys)), answers: 'client' as const };
+        const turn = await read(process.prompt(prompted), process, () => {}, watch);
+        return { spec, process, turn };
+      }
+
+      test('is shown as one, and waits for its result, each of a message for its own', async () => {
+        const { process, turn } = await looked(['a', 'b'], (output, its) => {
+          if (output.kind !== 'answers_awaited') return;
+          const [a = '', b = ''] = output.toolUseIds;
+          its.answer(b, found('in b', true));
+          its.answer(a, found('in a'));
+        });
+        expect([turn.end.reason, turn.text]).toEqual(['completed', 'done']);
+        expect(bodies(turn.outputs, 'agent.custom_tool_use')).toMatchObject([
+          { name: 'look_up', input: { key: 'a' } },
+          { name: 'look_up', input: { key: 'b' } },
+        ]);
+        expect(bodies(turn.outputs, 'agent.tool_use')).toEqual([]);
+        // The results are the client's own events.
+        expect(bodies(turn.outputs, 'agent.tool_result')).toEqual([]);
+        expect(kindsOf(turn.outputs, ['answers_awaited'])).toHaveLength(1);
+        expect((await run(process, harness.prompts.say('after it'))).text).toBe('after it');
+        await process.close();
+      });
+
+      test('may be answered as soon as it is shown: then nobody waits', async () => {
+        const { process, turn } = await looked(['a', 'b'], (output, its) => {
+          if (output.kind === 'event' && output.body.type === 'agent.custom_tool_use')
+            its.answer(output.detail.toolUseId ?? '', found('at once'));
+        });
+        expect([turn.end.reason, turn.text]).toEqual(['completed', 'done']);
+        expect(kindsOf(turn.outputs, ['answers_awaited'])).toEqual([]);
+        await process.close();
+      });
+
+      test('is none for the client where nobody answers: it is refused, with the word of the policy', async () => {
+        const turn = await withProcess(await specOf({ options: LOOKS }), (process) =>
+          run(process, harness.prompts.lookUp('a')),
+        );
+        expect(turn.end.reason).toBe('completed');
+        expect(answerer.calls.at(-1)).toMatchObject({ toolName: 'look_up', input: { key: 'a' } });
+        expect(bodies(turn.outputs, 'agent.custom_tool_use')).toEqual([]);
+        expect(bodies(turn.outputs, 'agent.tool_use')).toMatchObject([
+          { name: 'look_up', evaluated_permission: 'deny' },
+        ]);
+        const [result] = bodies(turn.outputs, 'agent.tool_result');
+        expect(JSON.stringify(result?.content)).toContain('The policy has no such tool.');
+      });
+
+      test('ends with an interrupt, and the next prompt works', async () => {
+        const { process, turn } = await looked(['a'], (output, its) => {
+          if (output.kind === 'answers_awaited') void its.interrupt();
+        });
+        expect(turn.end.reason).toBe('interrupted');
+        expect((await run(process, harness.prompts.say('after it'))).text).toBe('after it');
+        await process.close();
+      });
+
+      test('outlives its process: others give the model the results, one after the other', async () => {
+        let ids: readonly string[] = [];
+        const { spec, turn } = await looked(['a', 'b'], (output, its) => {
+          if (output.kind !== 'answers_awaited') return;
+          ids = output.toolUseIds;
+          void its.close();
+        });
+        expect(turn.end.error?.code).toBe('agent_died');
+        await harness.discard(spec);
+        const { agentSessionId } = spec;
+        let said = '';
+        for (const [place, text] of ['in a', 'in b'].entries()) {
+          const neverHanded = ids.slice(place);
+          const [call] = await openCallsOf(harness, spec, [...neverHanded]);
+          if (call === undefined) throw new Error('No call is open.');
+          const last = place === 1;
+          const decision = found(text);
+          const takeUp = { call, eventId: 'sevt_asked', decision, neverHanded, last };
+          const next = await specOf({ agentSessionId, resume: true, options: LOOKS });
+          const taken = await withProcess({ ...next, takeUp }, (process) =>
+            read(process.takeUp('client'), process),
+          );
+          expect(taken.end.reason).toBe('completed');
+          expect(bodies(taken.outputs, 'agent.tool_result')).toEqual([]);
+          expect(kindsOf(taken.outputs, ['answers_awaited'])).toEqual([]);
+          said = taken.text;
+        }
+        expect(said).toBe('done');
+        expect(await openCallsOf(harness, spec, [])).toEqual([]);
       });
     });
 
@@ -1259,8 +1375,13 @@ function openCallsOf(
   return driver.openCalls(agentSessionId, transcripts, neverHanded);
 }
 
+/** What a client's tool has found. */
+function found(text: string, isError = false): CallAnswer {
+  return { behavior: 'result', result: { content: [{ type: 'text', text }], isError } };
+}
+
 /** A client that answers all calls, and not in their order. */
-function answerAll(decide: (id: string, place: number) => PermissionDecision) {
+function answerAll(decide: (id: string, place: number) => CallAnswer) {
   return (ids: readonly string[], process: AgentProcess): void => {
     for (const [place, id] of [...ids.entries()].toReversed())
       process.answer(id, decide(id, place));
@@ -1272,11 +1393,13 @@ async function read(
   batches: AsyncIterable<readonly AgentOutput[]>,
   process: AgentProcess,
   asked: (toolUseIds: readonly string[], process: AgentProcess) => void = () => {},
+  watch: (output: AgentOutput, process: AgentProcess) => void = () => {},
 ): Promise<TurnOutputs> {
   const outputs: AgentOutput[] = [];
   for await (const batch of batches) {
     for (const output of batch) {
       outputs.push(output);
+      watch(output, process);
       if (output.kind === 'answers_awaited') asked(output.toolUseIds, process);
     }
   }

@@ -16,6 +16,7 @@ import { newClientId, newSessionId } from '../../src/events/ids.ts';
 import { createHost } from '../../src/host/create-host.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { MemoryTranscriptStore } from '../../src/store/memory/memory-transcript-store.ts';
+import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
 import { NO_TELEMETRY, type LogFields } from '../../src/telemetry/telemetry.ts';
 import type { AgentDriverHarness, SituationPrompts } from '../conformance/agent-driver.ts';
 import { describeAgentDriver } from '../conformance/agent-driver.ts';
@@ -28,6 +29,11 @@ const prompts: SituationPrompts = {
   tool: (output) => `[[tool Bash {"command":"echo ${output}"}]] [[then say done]]`,
   where: () => '[[tool Bash {"command":"pwd"}]] [[then say done]]',
   ask: () => '[[tool Write {"file_path":"written.txt","content":"x"}]] [[then say done]]',
+  lookUp: (...keys) =>
+    [
+      ...keys.map((key) => `[[tool mcp__client__look_up ${JSON.stringify({ key })}]]`),
+      '[[then say done]]',
+    ].join(' '),
   mark: (...messages) =>
     [
       ...messages.map((names) =>
@@ -75,11 +81,14 @@ async function ground(): Promise<{ host: Host; url: string }> {
 
 async function open(): Promise<AgentDriverHarness> {
   const { host, url } = await ground();
+  const endpoint = new McpToolEndpoint(NO_TELEMETRY);
+  closers.push(() => endpoint.close());
   const common = {
     host,
     credentials: { ANTHROPIC_API_KEY: KEY, ANTHROPIC_BASE_URL: url },
     maxRetries: 1,
     telemetry,
+    toolEndpoint: endpoint,
   };
   const transcripts = new MemoryTranscriptStore(() => {});
   return {

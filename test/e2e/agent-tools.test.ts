@@ -15,20 +15,15 @@ import type {
   McpServer,
   McpToolPolicy,
 } from '../../src/contracts/agent-driver.ts';
-import type {
-  Answerer,
-  ClientToolCall,
-  ClientToolResult,
-  PermissionRequest,
-} from '../../src/contracts/answerer.ts';
+import type { Answerer, CallAnswer, ClientToolResult } from '../../src/contracts/answerer.ts';
 import type { Host } from '../../src/contracts/host.ts';
 import type { OpenedTools, ToolEndpoint } from '../../src/contracts/tool-endpoint.ts';
 import { newClientId, newSessionId } from '../../src/events/ids.ts';
+import type { SessionEvent } from '../../src/events/record.ts';
 import { createHost } from '../../src/host/create-host.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { MemoryTranscriptStore } from '../../src/store/memory/memory-transcript-store.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
-import { unlessAborted } from '../../src/time/deadline.ts';
 import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
 import { startMcpServer, type McpTestServer } from '../support/mcp-server.ts';
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts';
@@ -42,35 +37,11 @@ const WEATHER = {
 const PIXEL =
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-/** A client that answers what it is told to, when it is told to. */
-class TestClient implements Answerer {
-  readonly calls: ClientToolCall[] = [];
-  readonly asked: PermissionRequest[] = [];
-  readonly #answers = new Map<string, (result: ClientToolResult) => void>();
-  readonly #waiters: (() => void)[] = [];
-
-  decide(request: PermissionRequest) {
-    this.asked.push(request);
-    return Promise.resolve({ behavior: 'deny' as const, message: 'Not today.' });
-  }
-
-  callTool(call: ClientToolCall, signal: AbortSignal): Promise<ClientToolResult> {
-    this.calls.push(call);
-    for (const wake of this.#waiters.splice(0)) wake();
-    const { promise, resolve } = Promise.withResolvers<ClientToolResult>();
-    this.#answers.set(call.toolUseId, resolve);
-    return unlessAborted(promise, signal);
-  }
-
-  async untilCalled(times: number): Promise<void> {
-    while (this.calls.length < times)
-      await new Promise<void>((resolve) => this.#waiters.push(resolve));
-  }
-
-  answer(index: number, content: ClientToolResult['content'], isError = false): void {
-    this.#answers.get(this.calls[index]?.toolUseId ?? '')?.({ content, isError });
-  }
-}
+/** Nobody in particular: the turns of these tests have a client that answers. */
+const NOBODY: Answerer = {
+  decide: () => Promise.resolve({ behavior: 'deny', message: 'Nobody is asked.' }),
+  callTool: () => Promise.resolve({ content: [], isError: true }),
+};
 
 const closers: (() => Promise<unknown>)[] = [];
 let host: Host;
@@ -113,7 +84,7 @@ afterAll(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function specOf(options: AgentOptions, answerer: Answerer): Promise<AgentSpec> {
+async function specOf(options: AgentOptions): Promise<AgentSpec> {
   const clientId = newClientId();
   const sessionId = newSessionId();
   return {
@@ -125,16 +96,15 @@ async function specOf(options: AgentOptions, answerer: Answerer): Promise<AgentS
     processFolder: await host.createProcessFolder(clientId),
     options: { tools: [], ...options },
     transcripts: new MemoryTranscriptStore(() => {}),
-    answerer,
+    answerer: NOBODY,
   };
 }
 
 async function withAgent<T>(
   options: AgentOptions,
-  answerer: Answerer,
   use: (agent: AgentProcess) => Promise<T>,
 ): Promise<T> {
-  const agent = await driver.start(await specOf(options, answerer), new AbortController().signal);
+  const agent = await driver.start(await specOf(options), new AbortController().signal);
   try {
     return await use(agent);
   } finally {
@@ -142,12 +112,36 @@ async function withAgent<T>(
   }
 }
 
-async function run(agent: AgentProcess, text: string): Promise<AgentOutput[]> {
+/** What a client says to each call that waits, by the event of the call. */
+type Client = (call: SessionEvent) => CallAnswer | undefined;
+
+async function run(
+  agent: AgentProcess,
+  text: string,
+  client: Client = () => undefined,
+): Promise<AgentOutput[]> {
   const outputs: AgentOutput[] = [];
+  const calls = new Map<string, SessionEvent>();
   const content = [{ type: 'text' as const, text }];
-  for await (const batch of agent.prompt({ promptId: randomUUID(), content }))
-    outputs.push(...batch);
+  const prompt = { promptId: randomUUID(), content, answers: 'client' as const };
+  for await (const batch of agent.prompt(prompt)) {
+    for (const output of batch) {
+      outputs.push(output);
+      if (output.kind === 'event' && output.detail.toolUseId !== undefined)
+        calls.set(output.detail.toolUseId, output.body);
+      if (output.kind !== 'answers_awaited') continue;
+      for (const id of output.toolUseIds.toReversed()) {
+        const call = calls.get(id);
+        const answer = call && client(call);
+        if (answer !== undefined) agent.answer(id, answer);
+      }
+    }
+  }
   return outputs;
+}
+
+function result(content: ClientToolResult['content'], isError = false): CallAnswer {
+  return { behavior: 'result', result: { content, isError } };
 }
 
 /** Events of calls and results, without what is different each time. */
@@ -173,84 +167,65 @@ function shownTools(): string[] {
 const text = (content: string) => [{ type: 'text', text: content }];
 
 describe("a client's tool", () => {
-  test('is called once, waited for, and its answer goes to the model as it is', async () => {
-    const client = new TestClient();
-    const outputs = await withAgent({ clientTools: [WEATHER] }, client, async (agent) => {
-      const turn = run(agent, '[[tool mcp__client__get_weather {"city":"Oslo"}]]');
-      await client.untilCalled(1);
-      const image = { type: 'base64', media_type: 'image/png', data: PIXEL };
-      client.answer(0, [...text('sunny, 21 degrees'), { type: 'image', source: image }]);
-      return turn;
-    });
+  test('is called once, and its answer goes to the model as it is', async () => {
+    const image = { type: 'base64', media_type: 'image/png', data: PIXEL };
+    const outputs = await withAgent({ clientTools: [WEATHER] }, (agent) =>
+      run(agent, '[[tool mcp__client__get_weather {"city":"Oslo"}]]', () =>
+        result([...text('sunny, 21 degrees'), { type: 'image', source: image }]),
+      ),
+    );
     expect(endOf(outputs)).toBe('completed');
-    expect(client.calls).toMatchObject([
-      { toolName: 'get_weather', input: { city: 'Oslo' }, toolUseId: expect.any(String) },
-    ]);
-    // The result is the client's own event; none of the agent's stands for it.
     expect(callsOf(outputs)).toEqual([
       { type: 'agent.custom_tool_use', name: 'get_weather', input: { city: 'Oslo' } },
     ]);
-    const use = outputs.find(
-      (output) => output.kind === 'event' && output.body.type === 'agent.custom_tool_use',
-    );
-    expect(use).toMatchObject({ detail: { toolUseId: client.calls[0]?.toolUseId } });
-    const waits = outputs.filter(({ kind }) => kind.startsWith('answer_'));
-    expect(waits.map(({ kind }) => kind)).toEqual(['answer_awaited', 'answer_given']);
     const shown = proxy.bodies.at(-1) ?? '';
     expect(shown).toContain('sunny, 21 degrees');
     expect(shown).toContain(PIXEL);
   });
 
-  test('called twice in one message is held twice at once, and each has its own answer', async () => {
-    const client = new TestClient();
-    const outputs = await withAgent({ clientTools: [WEATHER] }, client, async (agent) => {
-      const turn = run(
+  test('gives each of two calls in one message its own answer, an error as an error', async () => {
+    const cities = ['Oslo', 'Rome'].map((city) => JSON.stringify({ city }));
+    const outputs = await withAgent({ clientTools: [WEATHER] }, (agent) =>
+      run(
         agent,
-        '[[tool mcp__client__get_weather {"city":"Oslo"}]] [[tool mcp__client__get_weather {"city":"Rome"}]]',
-      );
-      await client.untilCalled(2);
-      const of = (city: string): number =>
-        client.calls.findIndex(({ input }) => input['city'] === city);
-      client.answer(of('Rome'), text('hot in Rome'));
-      client.answer(of('Oslo'), text('cold in Oslo'), true);
-      return turn;
-    });
+        cities.map((input) => `[[tool mcp__client__get_weather ${input}]]`).join(' '),
+        (call) =>
+          JSON.stringify(call).includes('Rome')
+            ? result(text('hot in Rome'))
+            : result(text('cold in Oslo'), true),
+      ),
+    );
     expect(endOf(outputs)).toBe('completed');
     expect(callsOf(outputs)).toHaveLength(2);
-    const messages: { messages: { content: unknown }[] } = JSON.parse(proxy.bodies.at(-1) ?? '{}');
-    const results = JSON.stringify(messages.messages.at(-1)?.content);
+    const request: { messages: { content: unknown }[] } = JSON.parse(proxy.bodies.at(-1) ?? '{}');
+    const results = JSON.stringify(request.messages.at(-1)?.content);
     expect(results).toContain('hot in Rome');
     expect(results).toMatch(/cold in Oslo.*"is_error":true|"is_error":true.*cold in Oslo/);
   });
 
+  test('goes to the model whole, where other tools are cut', async () => {
+    const long = 'weather '.repeat(30_000);
+    await withAgent({ clientTools: [WEATHER] }, (agent) =>
+      run(agent, '[[tool mcp__client__get_weather {"city":"Oslo"}]]', () => result(text(long))),
+    );
+    expect(proxy.bodies.at(-1)).toContain(long);
+  });
+
   test('called with a wrong input is not shown to the client as a call: the model is told', async () => {
-    const client = new TestClient();
-    const outputs = await withAgent({ clientTools: [WEATHER] }, client, (agent) =>
+    const outputs = await withAgent({ clientTools: [WEATHER] }, (agent) =>
       run(agent, '[[tool mcp__client__get_weather {"city":5}]]'),
     );
-    expect(client.calls).toEqual([]);
+    expect(endOf(outputs)).toBe('completed');
     expect(callsOf(outputs)).toMatchObject([
       { type: 'agent.tool_use', name: 'get_weather', evaluated_permission: 'deny' },
       { type: 'agent.tool_result', is_error: true },
     ]);
+    expect(outputs.map(({ kind }) => kind)).not.toContain('answers_awaited');
     expect(proxy.bodies.at(-1)).toContain('data/city must be string');
   });
 
-  test('that is waited for ends with an interrupt, and the next prompt works', async () => {
-    const client = new TestClient();
-    const [stopped, next] = await withAgent({ clientTools: [WEATHER] }, client, async (agent) => {
-      const turn = run(agent, '[[tool mcp__client__get_weather {"city":"Oslo"}]]');
-      await client.untilCalled(1);
-      await agent.interrupt();
-      return [await turn, await run(agent, 'hello')];
-    });
-    expect(endOf(stopped)).toBe('interrupted');
-    expect(endOf(next)).toBe('completed');
-  });
-
   test('comes with a secret that neither a command line nor a file nor a variable shows, and that ends with the process', async () => {
-    const client = new TestClient();
-    const spec = await specOf({ clientTools: [WEATHER] }, client);
+    const spec = await specOf({ clientTools: [WEATHER] });
     const agent = await driver.start(spec, new AbortController().signal);
     const tools = opened.at(-1);
     const token = tools?.token ?? 'none';
@@ -259,35 +234,28 @@ describe("a client's tool", () => {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
     };
-    const list = {
-      method: 'POST',
-      headers,
-      body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}',
-    };
+    const body = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
+    const list = { method: 'POST', headers, body };
     expect((await fetch(tools?.url ?? '', list)).status).toBe(200);
     for (const file of ['cmdline', 'environ'])
       expect(await readFile(`/proc/${agent.pid}/${file}`, 'utf8')).not.toContain(token);
     await run(agent, 'hello');
-    for (const entry of await readdir(spec.processFolder, {
-      recursive: true,
-      withFileTypes: true,
-    })) {
-      if (!entry.isFile()) continue;
+    const files = await readdir(spec.processFolder, { recursive: true, withFileTypes: true });
+    for (const entry of files.filter((found) => found.isFile()))
       expect(await readFile(join(entry.parentPath, entry.name), 'utf8')).not.toContain(token);
-    }
     await agent.close();
     expect((await fetch(tools?.url ?? '', list)).status).toBe(401);
   });
 
   test('is there for a process that was prepared without its folder', async () => {
-    const client = new TestClient();
-    const { workspace, ...spec } = await specOf({ clientTools: [WEATHER] }, client);
+    const { workspace, ...spec } = await specOf({ clientTools: [WEATHER] });
     const agent = await driver.start(spec, new AbortController().signal);
     await agent.bind({ workspace: workspace ?? '' }, new AbortController().signal);
-    const turn = run(agent, '[[tool mcp__client__get_weather {"city":"Oslo"}]]');
-    await client.untilCalled(1);
-    client.answer(0, text('sunny'));
-    expect(endOf(await turn)).toBe('completed');
+    const outputs = await run(agent, '[[tool mcp__client__get_weather {"city":"Oslo"}]]', () =>
+      result(text('sunny')),
+    );
+    expect(endOf(outputs)).toBe('completed');
+    expect(callsOf(outputs)).toMatchObject([{ type: 'agent.custom_tool_use' }]);
     await agent.close();
   });
 });
@@ -304,7 +272,6 @@ describe('an MCP server by URL', () => {
   });
 
   test('has what is enabled, runs what is allowed, and asks for the rest', async () => {
-    const client = new TestClient();
     const mcpServers = [
       {
         name: 'Look & Feel',
@@ -313,10 +280,15 @@ describe('an MCP server by URL', () => {
         tools: [rule('look', 'allow'), rule('hide', 'disabled')],
       },
     ];
-    const outputs = await withAgent({ mcpServers }, client, (agent) =>
+    const asked: SessionEvent[] = [];
+    const outputs = await withAgent({ mcpServers }, (agent) =>
       run(
         agent,
         '[[tool mcp__Look_Feel__look {}]] [[tool mcp__Look_Feel__ask {}]] [[tool mcp__Look_Feel__hide {}]]',
+        (call) => {
+          asked.push(call);
+          return { behavior: 'deny', message: 'Not today.' };
+        },
       ),
     );
     expect(shownTools()).toEqual([
@@ -325,8 +297,8 @@ describe('an MCP server by URL', () => {
       'mcp__Look_Feel__more_tools',
     ]);
     expect(server.calls).toEqual(['look']);
-    expect(client.asked.map(({ toolName }) => toolName)).toEqual(['mcp__Look_Feel__ask']);
-    const its = { mcp_itsname: 'Look & Feel' };
+    expect(asked).toMatchObject([{ type: 'agent.mcp_tool_use', name: 'ask' }]);
+    const its = { mcp_server_name: 'Look & Feel' };
     const uses = callsOf(outputs).filter(({ type }) => type === 'agent.mcp_tool_use');
     expect(uses).toMatchObject([
       {
@@ -339,7 +311,7 @@ describe('an MCP server by URL', () => {
       { ...its, name: 'hide', evaluated_permission: 'deny' },
     ]);
     const results = callsOf(outputs).filter(({ type }) => type === 'agent.mcp_tool_result');
-    expect(results.map((result) => result['is_error'])).toEqual([false, true, true]);
+    expect(results.map((given) => given['is_error'])).toEqual([false, true, true]);
     expect(JSON.stringify(results[0])).toContain('answer of look');
     expect(JSON.stringify(results[1])).toContain('Not today.');
   });
@@ -355,18 +327,18 @@ describe('an MCP server by URL', () => {
       { name: 'off', url: server.url, defaultPolicy: 'disabled' as const, tools: [] },
     ];
     const before = server.calls.length;
-    const outputs = await withAgent({ mcpServers }, new TestClient(), (agent) =>
+    const outputs = await withAgent({ mcpServers }, (agent) =>
       run(agent, '[[tool mcp__workspace-2__more_tools {}]] [[tool mcp__workspace-2__look {}]]'),
     );
     expect(shownTools()).toEqual(['mcp__workspace-2__more_tools']);
     expect(server.calls.slice(before)).toEqual(['more.tools']);
-    expect(callsOf(outputs)[0]).toMatchObject({ mcp_itsname: 'workspace', name: 'more.tools' });
+    expect(callsOf(outputs)[0]).toMatchObject({ mcp_server_name: 'workspace', name: 'more.tools' });
   });
 
   test('that is not allowed by now stops the start, by name', async () => {
     const url = 'https://forbidden.example/mcp';
     const mcpServers = [{ name: 'x', url, defaultPolicy: 'allow' as const, tools: [] }];
-    const spec = await specOf({ mcpServers }, new TestClient());
+    const spec = await specOf({ mcpServers });
     await expect(driver.start(spec, new AbortController().signal)).rejects.toMatchObject({
       code: 'unsupported_field',
       message: expect.stringContaining('it is forbidden'),
@@ -379,15 +351,13 @@ describe('an MCP server by URL', () => {
     const mcpServers = [
       { name: 'gone', url: gone.url, defaultPolicy: 'allow' as const, tools: [] },
     ];
-    const outputs = await withAgent({ mcpServers }, new TestClient(), (agent) => run(agent, 'hi'));
+    const outputs = await withAgent({ mcpServers }, (agent) => run(agent, 'hi'));
     expect(endOf(outputs)).toBe('completed');
   });
 });
 
 test('the effort reaches the model', async () => {
-  await withAgent({ effort: 'low', model: 'claude-opus-5-5' }, new TestClient(), (agent) =>
-    run(agent, 'hello'),
-  );
+  await withAgent({ effort: 'low', model: 'claude-opus-5-5' }, (agent) => run(agent, 'hello'));
   const body: { output_config?: { effort?: string } } = JSON.parse(proxy.bodies.at(-1) ?? '{}');
   expect(body.output_config?.effort).toBe('low');
 });

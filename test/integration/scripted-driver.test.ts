@@ -17,6 +17,7 @@ const prompts: SituationPrompts = {
   where: () => 'where:',
   ask: () => 'ask:',
   mark: (...messages) => `mark:${JSON.stringify(messages)}`,
+  lookUp: (...keys) => `look:${JSON.stringify(keys)}`,
   hang: (where) => `hang:${where}`,
   fail: (status) => `fail:${status}`,
   cutOnce: () => 'cut:',
@@ -48,6 +49,11 @@ function stepsOf({ text: prompt, earlier, workspace }: ScriptContext): ScriptSte
       return [{ tool: 'Bash', input: { command: 'pwd' }, output: workspace }, { text: ['done'] }];
     case 'ask':
       return [{ ask: 'Write', input: { file_path: 'written.txt' } }, { text: ['done'] }];
+    case 'look': {
+      const keys = z.array(z.string()).parse(JSON.parse(about));
+      const asks = keys.map((key) => ({ tool: 'mcp__client__look_up', input: { key } }));
+      return [{ asks }, { text: ['done'] }];
+    }
     case 'mark': {
       const messages = z.array(z.array(z.string())).parse(JSON.parse(about));
       const asks = messages.map((names) => ({

@@ -17,7 +17,8 @@ import type { SeedMessage, TranscriptStore } from '../../contracts/transcripts.t
 import type { OpenedTools, ToolEndpoint } from '../../contracts/tool-endpoint.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { AgentHost } from './process.ts';
-import type { AgentTurn } from './turn.ts';
+import type { ToolFacts } from './tool-use.ts';
+import type { TurnRun } from './turn-run.ts';
 import { clientToolsByAlias, toolKinds } from '../../contracts/tool-names.ts';
 import { errorText, RoundhouseError } from '../../errors.ts';
 import { unlessAborted } from '../../time/deadline.ts';
@@ -136,8 +137,8 @@ class ClaudeCodeDriver implements AgentDriver {
   ): Promise<AgentProcess> {
     const { host, telemetry, credentials } = this.#options;
     let live: ClaudeCodeProcess | undefined;
-    const currentTurn = (): AgentTurn | undefined => live?.currentRun?.turn;
-    const clientTools = await this.#offerClientTools(spec, currentTurn);
+    const currentRun = (): TurnRun | undefined => live?.currentRun;
+    const clientTools = await this.#offerClientTools(spec, currentRun);
     const redact = createRedact(
       {
         ...credentials,
@@ -145,7 +146,10 @@ class ClaudeCodeDriver implements AgentDriver {
       },
       spec.variables,
     );
-    const kindOf = toolKinds(spec.options);
+    const tools: ToolFacts = {
+      kindOf: toolKinds(spec.options),
+      problemOf: (alias, input) => clientTools?.problemOf(alias, input),
+    };
     const mirror = new TranscriptMirror(spec.agentSessionId, spec.transcripts, telemetry.log);
     const abortController = new AbortController();
     let registered: Promise<void> = Promise.resolve();
@@ -180,8 +184,8 @@ class ClaudeCodeDriver implements AgentDriver {
         options: spec.options,
         takeUp: spec.takeUp,
         answerer: spec.answerer,
-        kindOf,
-        currentRun: () => live?.currentRun,
+        tools,
+        currentRun,
         log: telemetry.log,
       }),
       ...(settings !== undefined && { settings }),
@@ -204,7 +208,7 @@ class ClaudeCodeDriver implements AgentDriver {
         mirror,
         redact,
         watch: watchedBy(this.#options.watcher, spec.sessionId, redact),
-        tools: { kindOf, problemOf: (alias, input) => clientTools?.problemOf(alias, input) },
+        tools,
         log: telemetry.log,
       });
       void live.exited.then(() => clientTools?.close());
@@ -229,8 +233,8 @@ class ClaudeCodeDriver implements AgentDriver {
   }
 
   async #offerClientTools(
-    { options, sessionId, answerer }: AgentSpec,
-    currentTurn: () => AgentTurn | undefined,
+    { options, sessionId, answerer, takeUp }: AgentSpec,
+    currentRun: () => TurnRun | undefined,
   ): Promise<OpenedTools | undefined> {
     const byAlias = clientToolsByAlias(options);
     if (byAlias.size === 0) return undefined;
@@ -245,7 +249,7 @@ class ClaudeCodeDriver implements AgentDriver {
     const tools = [...byAlias].map(([alias, tool]) => ({ ...tool, name: alias }));
     return toolEndpoint.open(
       tools,
-      clientToolCalls({ sessionId, nameOf, answerer, currentTurn, log: telemetry.log }),
+      clientToolCalls({ sessionId, nameOf, answerer, takeUp, currentRun, log: telemetry.log }),
     );
   }
 

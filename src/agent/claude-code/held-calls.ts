@@ -1,4 +1,4 @@
-import type { PermissionDecision } from '../../contracts/answerer.ts';
+import type { CallAnswer } from '../../contracts/answerer.ts';
 import { after, type Timer } from '../../time/timers.ts';
 
 /** How long the transcript up to a call may take to reach the store; it takes some 50 to 300 ms. */
@@ -16,7 +16,7 @@ export interface HeldCallsParts {
 /** A call of which the client is asked, or will be. */
 interface Question {
   /** Set when the agent has come to it, and waits. */
-  readonly held: PromiseWithResolvers<PermissionDecision>;
+  readonly held: PromiseWithResolvers<CallAnswer>;
   isHeld: boolean;
 }
 
@@ -29,7 +29,7 @@ interface Question {
 export class HeldCalls {
   readonly #parts: HeldCallsParts;
   readonly #questions = new Map<string, Question>();
-  readonly #answers = new Map<string, PermissionDecision>();
+  readonly #answers = new Map<string, CallAnswer>();
   /** Calls that the agent carries out. */
   readonly #begun = new Set<string>();
   #messageOpen = false;
@@ -65,7 +65,7 @@ export class HeldCalls {
   }
 
   /** The agent has come to a call: settles with the answer. Having been told by a hook, it may come once more, by itself. */
-  hold(toolUseId: string): Promise<PermissionDecision> {
+  hold(toolUseId: string): Promise<CallAnswer> {
     const answer = this.#answers.get(toolUseId);
     if (answer !== undefined) return Promise.resolve(answer);
     this.#begun.delete(toolUseId);
@@ -76,13 +76,18 @@ export class HeldCalls {
   }
 
   /** The answer to a call. False when no such call waits. */
-  answer(toolUseId: string, decision: PermissionDecision): boolean {
+  answer(toolUseId: string, answer: CallAnswer): boolean {
     const question = this.#questions.get(toolUseId);
     if (question === undefined) return false;
     this.#questions.delete(toolUseId);
-    this.#answers.set(toolUseId, decision);
-    question.held.resolve(decision);
+    this.#answers.set(toolUseId, answer);
+    question.held.resolve(answer);
     return true;
+  }
+
+  /** The answer that a call has got. */
+  answerTo(toolUseId: string): CallAnswer | undefined {
+    return this.#answers.get(toolUseId);
   }
 
   /** Whether the agent waits for an answer. */
@@ -110,7 +115,7 @@ export class HeldCalls {
   #question(toolUseId: string): Question {
     const known = this.#questions.get(toolUseId);
     if (known !== undefined) return known;
-    const question = { held: Promise.withResolvers<PermissionDecision>(), isHeld: false };
+    const question = { held: Promise.withResolvers<CallAnswer>(), isHeld: false };
     this.#questions.set(toolUseId, question);
     return question;
   }

@@ -9,8 +9,17 @@ import { TurnRun } from './turn-run.ts';
 
 const { signal } = new AbortController();
 
-function ask(options: AgentOptions, parts: { takeUp?: TakeUp; idle?: boolean } = {}) {
-  const run = new TurnRun('p', (text) => text, { answers: 'client', options });
+interface Parts {
+  readonly takeUp?: TakeUp;
+  readonly idle?: boolean;
+  readonly answers?: 'client' | 'nobody';
+  readonly problem?: string;
+}
+
+function ask(options: AgentOptions, parts: Parts = {}) {
+  const { answers = 'client' } = parts;
+  const tools = { kindOf: toolKinds(options), problemOf: () => parts.problem };
+  const run = new TurnRun('p', (text) => text, { answers, options, tools });
   if (parts.idle !== true) run.turn.accept();
   const { preToolUse, canUseTool } = permissions({
     sessionId: 'sesn_1',
@@ -20,7 +29,7 @@ function ask(options: AgentOptions, parts: { takeUp?: TakeUp; idle?: boolean } =
       decide: () => Promise.reject(new Error('nobody is to be asked')),
       callTool: () => Promise.resolve({ content: [], isError: true }),
     },
-    kindOf: toolKinds(options),
+    tools,
     currentRun: () => run,
     log: NO_TELEMETRY.log,
   });
@@ -89,4 +98,57 @@ test('a call that is taken up has the answer that it was started with, also wher
   const { hook } = ask({}, { takeUp });
   expect(await hook('Bash', 't')).toMatchObject(denied('no'));
   expect(await hook('Bash', 'another')).toEqual({});
+});
+
+const CLIENT = {
+  clientTools: [{ name: 'look_up', description: '', inputSchema: { type: 'object' } }],
+};
+const LOOK_UP = 'mcp__client__look_up';
+
+test("a call of the client's tool waits for its result, and is then made without another question", async () => {
+  const { run, hook, can } = ask(CLIENT);
+  const held = hook(LOOK_UP, 'c');
+  expect(run.held.waiting).toBe(true);
+  const result = { content: [], isError: false };
+  run.answer('c', { behavior: 'result', result });
+  expect(await held).toMatchObject({ hookSpecificOutput: { permissionDecision: 'allow' } });
+  expect(await can(LOOK_UP, 'c')).toMatchObject({ behavior: 'allow' });
+  expect(run.held.answerTo('c')).toEqual({ behavior: 'result', result });
+});
+
+test.each([
+  ['with a wrong input', { problem: 'no such key' }],
+  ['that no client answers', { answers: 'nobody' }],
+] as const)(
+  "a call of the client's tool %s is made at once, and answered there",
+  async (_, parts) => {
+    const { run, hook, can } = ask(CLIENT, parts);
+    expect(await hook(LOOK_UP, 'c')).toEqual({});
+    expect(await can(LOOK_UP, 'c')).toMatchObject({ behavior: 'allow' });
+    expect(run.held.waiting).toBe(false);
+  },
+);
+
+test("tools of an MCP server are allowed, asked about or not there, as the server's policies say", async () => {
+  const server = {
+    name: 's',
+    url: 'https://s.example',
+    defaultPolicy: 'disabled',
+    tools: [
+      { name: 'look', policy: 'allow' },
+      { name: 'change', policy: 'ask' },
+    ],
+  } as const;
+  const { run, hook, can } = ask({ mcpServers: [server] });
+  expect(await hook('mcp__s__look', 'l')).toEqual({});
+  expect(await can('mcp__s__look', 'l')).toMatchObject({ behavior: 'allow' });
+  expect(await can('mcp__s__new', 'n')).toMatchObject({
+    behavior: 'deny',
+    message: expect.stringContaining('not enabled'),
+  });
+  run.held.finish('l');
+  const held = hook('mcp__s__change', 'c');
+  expect(run.held.waiting).toBe(true);
+  run.answer('c', { behavior: 'deny', message: 'Not today.' });
+  expect(await held).toMatchObject(denied('Not today.'));
 });

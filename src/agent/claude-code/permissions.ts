@@ -6,10 +6,11 @@ import type {
 } from '@anthropic-ai/claude-agent-sdk';
 
 import type { AgentOptions, TakeUp } from '../../contracts/agent-driver.ts';
-import type { Answerer, PermissionDecision } from '../../contracts/answerer.ts';
-import type { ToolKind } from '../../contracts/tool-names.ts';
+import type { Answerer, CallAnswer, PermissionDecision } from '../../contracts/answerer.ts';
+import type { ToolFacts } from './tool-use.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import type { TurnRun } from './turn-run.ts';
+import { toolKinds } from '../../contracts/tool-names.ts';
 import { toolPermission } from '../../contracts/tool-permission.ts';
 import { errorText } from '../../errors.ts';
 import { unlessAborted } from '../../time/deadline.ts';
@@ -31,8 +32,7 @@ export interface PermissionsInput {
   readonly options: AgentOptions;
   readonly takeUp?: TakeUp | undefined;
   readonly answerer: Answerer;
-  /** What a tool is, by the agent's name of it. */
-  readonly kindOf: (toolName: string) => ToolKind;
+  readonly tools: ToolFacts;
   /** The turn that runs now. Late-bound, because the SDK wants the callbacks before there is a process. */
   readonly currentRun: () => TurnRun | undefined;
   readonly log: Logger;
@@ -64,21 +64,33 @@ export function permissions(input: PermissionsInput): Permissions {
       if (hook.hook_event_name !== 'PreToolUse') return {};
       const { tool_name: toolName, tool_use_id: toolUseId, agent_id: agentId } = hook;
       const run = input.currentRun();
-      const asks = toolPermission(input.options, toolName) === 'ask';
-      if (!asks && input.takeUp?.call.toolUseId !== toolUseId) {
+      const toolInput = isRecord(hook.tool_input) ? { ...hook.tool_input } : {};
+      const call = { toolUseId, toolName, toolInput, agentId, signal };
+      if (!asks(call, run, input) && input.takeUp?.call.toolUseId !== toolUseId) {
         if (agentId === undefined) run?.held.begin(toolUseId);
         return {};
       }
-      const toolInput = isRecord(hook.tool_input) ? { ...hook.tool_input } : {};
-      const call = { toolUseId, toolName, toolInput, agentId, signal };
       return toHookOutput(await decide(call, run, input));
     },
     canUseTool: async (toolName, toolInput, { signal, toolUseID: toolUseId, agentID: agentId }) => {
       const call = { toolUseId, toolName, toolInput, agentId, signal };
-      const decision = await decide(call, input.currentRun(), input);
+      const decision =
+        ruled(toolName, input.options) ?? (await decide(call, input.currentRun(), input));
       return toResult(decision, toolInput);
     },
   };
+}
+
+/** Whether somebody is asked about a call before it is carried out. */
+function asks(
+  { toolName, toolInput }: Call,
+  run: TurnRun | undefined,
+  { options, tools }: PermissionsInput,
+): boolean {
+  const tool = tools.kindOf(toolName);
+  if (tool.kind !== 'client') return toolPermission(options, toolName) === 'ask';
+  // Where no client answers, whoever answers in its place is asked by the call itself; a wrong input is nobody's.
+  return run?.answers === 'client' && tools.problemOf(tool.alias, toolInput) === undefined;
 }
 
 /** Never rejects: a failure is a denial. */
@@ -88,9 +100,7 @@ async function decide(
   input: PermissionsInput,
 ): Promise<PermissionDecision> {
   const { takeUp } = input;
-  if (takeUp?.call.toolUseId === call.toolUseId) return takeUp.decision;
-  const known = ruled(call.toolName, input.kindOf(call.toolName));
-  if (known !== undefined) return known;
+  if (takeUp?.call.toolUseId === call.toolUseId) return leaveOf(takeUp.decision);
   if (run?.turn.running !== true) return deny(NOBODY_ASKED);
   const refusal = run.answers === 'client' ? unanswerable(call) : undefined;
   if (refusal !== undefined) return deny(refusal);
@@ -100,7 +110,7 @@ async function decide(
   void run.turn.finished.then(() => over.abort(new Error(TURN_OVER)));
   try {
     return run.answers === 'client'
-      ? await unlessAborted(run.held.hold(call.toolUseId), signal)
+      ? leaveOf(await unlessAborted(run.held.hold(call.toolUseId), signal))
       : await ask(call, run, input, signal);
   } catch (error) {
     if (signal.aborted) return deny(TURN_OVER);
@@ -137,6 +147,11 @@ function unanswerable({ toolName, agentId }: Call): string | undefined {
   return undefined;
 }
 
+/** The leave that is in an answer: a client's result is given to whoever carries its call out, so that goes ahead. */
+export function leaveOf(answer: CallAnswer): PermissionDecision {
+  return answer.behavior === 'result' ? { behavior: 'allow' } : answer;
+}
+
 function toHookOutput(decision: PermissionDecision): HookJSONOutput {
   return {
     hookSpecificOutput: {
@@ -149,14 +164,13 @@ function toHookOutput(decision: PermissionDecision): HookJSONOutput {
   };
 }
 
-/** What needs no question. */
-function ruled(toolName: string, tool: ToolKind): PermissionDecision | undefined {
-  // To call it is to ask the client.
-  if (tool.kind === 'client') return { behavior: 'allow' };
-  if (tool.kind === 'own' || tool.policy === 'ask') return undefined;
-  return tool.policy === 'allow'
-    ? { behavior: 'allow' }
-    : { behavior: 'deny', message: `${toolName} is not enabled for this agent.` };
+/** What the agent asks by itself, and is ruled: of its own tools only that which the options leave to it. */
+function ruled(toolName: string, options: AgentOptions): PermissionDecision | undefined {
+  const tool = toolKinds(options)(toolName);
+  if (tool.kind === 'own') return undefined;
+  // Whoever must be asked about it has been.
+  if (tool.kind === 'client' || tool.policy === 'allow') return { behavior: 'allow' };
+  return tool.policy === 'ask' ? undefined : deny(`${toolName} is not enabled for this agent.`);
 }
 
 function toResult(

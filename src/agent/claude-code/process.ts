@@ -12,7 +12,7 @@ import type {
   AgentSpec,
   TakeUp,
 } from '../../contracts/agent-driver.ts';
-import type { PermissionDecision } from '../../contracts/answerer.ts';
+import type { CallAnswer } from '../../contracts/answerer.ts';
 import type { Host } from '../../contracts/host.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import type { PromptChannel } from './prompt-channel.ts';
@@ -198,8 +198,8 @@ export class ClaudeCodeProcess implements AgentProcess {
     return run.turn;
   }
 
-  answer(toolUseId: string, decision: PermissionDecision): void {
-    this.#run?.answer(toolUseId, decision);
+  answer(toolUseId: string, answer: CallAnswer): void {
+    this.#run?.answer(toolUseId, answer);
   }
 
   takeUp(answers: 'client' | 'nobody'): AsyncIterable<readonly AgentOutput[]> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import type { AgentSpec, TakeUp } from '../../contracts/agent-driver.ts';
 import { startFailure } from './errors.ts';
+import { leaveOf } from './permissions.ts';
 import { writeLocalTranscript } from './local-transcript.ts';
 import { deferredCallEntry, withOpenCalls } from './transcript.ts';
 
@@ -35,13 +36,14 @@ export async function prepareTakeUp(spec: AgentSpec, takeUp: TakeUp): Promise<st
 async function writeSettings(folder: string, { call, decision, last }: TakeUp): Promise<string> {
   await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
   const answer = join(folder, 'answer.json');
+  const leave = leaveOf(decision);
   const output = {
     hookSpecificOutput: {
       hookEventName: 'PreToolUse',
-      permissionDecision: decision.behavior,
-      ...(decision.behavior === 'deny' && { permissionDecisionReason: decision.message }),
-      ...(decision.behavior === 'allow' &&
-        decision.updatedInput !== undefined && { updatedInput: decision.updatedInput }),
+      permissionDecision: leave.behavior,
+      ...(leave.behavior === 'deny' && { permissionDecisionReason: leave.message }),
+      ...(leave.behavior === 'allow' &&
+        leave.updatedInput !== undefined && { updatedInput: leave.updatedInput }),
     },
   };
   await writeFile(answer, `${JSON.stringify(output)}\n`, { mode: PRIVATE_FILE });

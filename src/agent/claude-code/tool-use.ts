@@ -4,11 +4,10 @@ import type {
   BetaManagedAgentsAgentToolUseEvent,
 } from '@anthropic-ai/sdk/resources/beta/sessions';
 
-import type { McpToolPolicy } from '../../contracts/agent-driver.ts';
 import type { ToolKind } from '../../contracts/tool-names.ts';
+import type { ToolPermission } from '../../contracts/tool-permission.ts';
 
-/** The event of a call. */
-export type ToolUse =
+type ToolUse =
   | BetaManagedAgentsAgentCustomToolUseEvent
   | BetaManagedAgentsAgentMCPToolUseEvent
   | BetaManagedAgentsAgentToolUseEvent;
@@ -33,28 +32,28 @@ interface Call {
 }
 
 /**
- * A call in the words of the API, and what will show its result. One of the client's tools with an input that the client
- * can't take is one that was refused before any policy: clients run what they see as `agent.custom_tool_use`.
+ * A call in the words of the API, and what will show its result. Clients run what they see as `agent.custom_tool_use`. So one
+ * of the client's tools that the client is not asked about, or with an input that it can't take, is a call that was refused.
  */
 export function toolUse(
   { name: agentName, ...call }: Call,
   { kindOf, problemOf }: ToolFacts,
+  permission: ToolPermission,
 ): { readonly body: ToolUse; readonly resultBy: ResultShownBy } {
   const tool = kindOf(agentName);
   if (tool.kind === 'own') {
-    const body = { ...call, type: 'agent.tool_use', name: agentName } as const;
-    return { body, resultBy: 'agent.tool_result' };
+    const which = { name: agentName, ...evaluated(permission) };
+    return { body: { ...call, type: 'agent.tool_use', ...which }, resultBy: 'agent.tool_result' };
   }
   const { name } = tool;
   if (tool.kind === 'mcp') {
-    const { server, policy } = tool;
-    const which = { mcp_server_name: server, name, ...permissionOf(policy) };
+    const which = { mcp_server_name: tool.server, name, ...evaluated(permission) };
     return {
       body: { ...call, type: 'agent.mcp_tool_use', ...which },
       resultBy: 'agent.mcp_tool_result',
     };
   }
-  if (problemOf(tool.alias, call.input) === undefined)
+  if (permission !== 'deny' && problemOf(tool.alias, call.input) === undefined)
     return { body: { ...call, type: 'agent.custom_tool_use', name }, resultBy: 'client' };
   return {
     body: { ...call, type: 'agent.tool_use', name, evaluated_permission: 'deny' },
@@ -68,17 +67,20 @@ export function resultOf({ kind }: ToolKind): ResultShownBy {
   return kind === 'own' ? 'agent.tool_result' : 'agent.mcp_tool_result';
 }
 
-function permissionOf(
-  policy: McpToolPolicy,
+/** What is known of the leave for a call, and by which policy; a refusal is by none. */
+function evaluated(
+  permission: ToolPermission,
 ): Pick<BetaManagedAgentsAgentMCPToolUseEvent, 'evaluated_permission' | 'evaluation'> {
-  switch (policy) {
+  switch (permission) {
+    case undefined:
+      return {};
     case 'allow':
       return { evaluated_permission: 'allow', evaluation: { type: 'always_allow' } };
     case 'ask':
       return { evaluated_permission: 'ask', evaluation: { type: 'always_ask' } };
-    case 'disabled':
+    case 'deny':
       return { evaluated_permission: 'deny' };
     default:
-      return policy satisfies never;
+      return permission satisfies never;
   }
 }

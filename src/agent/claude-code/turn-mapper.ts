@@ -13,7 +13,7 @@ import { newEventId } from '../../events/ids.ts';
 import { wallClockIso } from '../../time/clock.ts';
 import { ModelRequest } from './model-request.ts';
 import { toToolResultContent } from './tool-result-content.ts';
-import { resultOf, toolUse, type ResultShownBy, type ToolFacts, type ToolUse } from './tool-use.ts';
+import { resultOf, toolUse, type ResultShownBy, type ToolFacts } from './tool-use.ts';
 import { isRecord } from './unknown.ts';
 
 /** An output that a message stands for; `accepted` and `ended` are the turn's own. */
@@ -36,7 +36,7 @@ const ACTIVITY: readonly MappedOutput[] = [{ kind: 'activity' }];
 const OWN_TOOLS: ToolFacts = { kindOf: () => ({ kind: 'own' }), problemOf: () => undefined };
 
 export interface TurnMapperParts {
-  /** What is known of the leave for a call of an own tool, before it is made. `inSubagent`: a subagent makes it. */
+  /** What is known of the leave for a call, before it is made. `inSubagent`: a subagent makes it. */
   readonly permissionOf?: (toolName: string, inSubagent: boolean) => ToolPermission;
   /** The call of an earlier process that the turn goes on with. */
   readonly takeUp?: TakeUp | undefined;
@@ -199,26 +199,24 @@ export class TurnMapper {
         const common = commonOf('tool_use');
         const input = isRecord(block.input) ? { ...block.input } : { input: block.input };
         const withId = { ...detail, toolUseId: block.id };
-        const { body, resultBy } = toolUse({ ...common, name: block.name, input }, this.#tools);
+        const inSubagent = detail.parentToolUseId !== undefined;
+        const { body, resultBy } = toolUse(
+          { ...common, name: block.name, input },
+          this.#tools,
+          this.#parts.permissionOf?.(block.name, inSubagent),
+        );
         this.#toolCalls.set(block.id, {
           eventId: common.id,
           resultBy,
           // A subagent's tools run within the phase of the call that started it.
-          running: detail.parentToolUseId !== undefined,
+          running: inSubagent,
         });
-        return [recorded(this.#evaluated(body, block.name, detail), withId)];
+        return [recorded(body, withId)];
       }
       default:
         // Blocks of tools that run at the model's side; Claude Code asks for none.
         return [];
     }
-  }
-
-  /** With what is known of the leave for the call. A call that was refused before any policy keeps that. */
-  #evaluated(body: ToolUse, agentName: string, { parentToolUseId }: EventDetail): ToolUse {
-    if (body.type === 'agent.custom_tool_use' || body.evaluated_permission === 'deny') return body;
-    const permission = this.#parts.permissionOf?.(agentName, parentToolUseId !== undefined);
-    return permission === undefined ? body : { ...body, evaluated_permission: permission };
   }
 
   #user(message: SDKUserMessage): readonly MappedOutput[] {

@@ -1,14 +1,14 @@
 import type { SDKMessage, SDKResultMessage } from '@anthropic-ai/claude-agent-sdk';
 
 import type { AgentOptions, TakeUp } from '../../contracts/agent-driver.ts';
-import type { PermissionDecision } from '../../contracts/answerer.ts';
+import type { CallAnswer } from '../../contracts/answerer.ts';
 import type { ToolPermission } from '../../contracts/tool-permission.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Redact } from './redact.ts';
 import type { ToolFacts } from './tool-use.ts';
 import type { MappedOutput } from './turn-mapper.ts';
 import { toolPermission } from '../../contracts/tool-permission.ts';
-import { NO_USAGE } from '../../events/record.ts';
+import { NO_USAGE, type SessionEvent } from '../../events/record.ts';
 import { isCredentialRefusal } from './errors.ts';
 import { HeldCalls, type HeldCallsParts } from './held-calls.ts';
 import { isAborted, turnEndOf } from './turn-end.ts';
@@ -77,8 +77,8 @@ export class TurnRun {
   }
 
   /** Gives a call its answer. False when none waits for it. */
-  answer(toolUseId: string, decision: PermissionDecision): boolean {
-    return this.held.answer(toolUseId, decision);
+  answer(toolUseId: string, answer: CallAnswer): boolean {
+    return this.held.answer(toolUseId, answer);
   }
 
   /** The agent is done with the prompt. Without a result before it, it has seen this prompt id before and does nothing. */
@@ -165,16 +165,21 @@ export class TurnRun {
   #follow(output: MappedOutput): void {
     if (output.kind === 'tool_finished') this.held.finish(output.toolUseId);
     if (output.kind !== 'event') return;
-    if (output.body.type !== 'agent.tool_use' && output.body.type !== 'agent.mcp_tool_use') return;
     const { toolUseId } = output.detail;
-    if (output.body.evaluated_permission === 'ask' && toolUseId !== undefined)
-      this.held.expect(toolUseId);
+    if (toolUseId !== undefined && asksClient(output.body)) this.held.expect(toolUseId);
   }
 
   #close(): void {
     this.held.close();
     for (const output of this.#mapper.close()) this.turn.push(output);
   }
+}
+
+/** Whether the client is asked about what the event shows. */
+function asksClient(body: SessionEvent): boolean {
+  if (body.type === 'agent.custom_tool_use') return true;
+  const isCall = body.type === 'agent.tool_use' || body.type === 'agent.mcp_tool_use';
+  return isCall && body.evaluated_permission === 'ask';
 }
 
 /** Whether a result is the end of this prompt. One without any uuid speaks of the process as a whole. */

@@ -4,6 +4,8 @@ import type { TranscriptEntry, TranscriptStore } from '../../contracts/transcrip
 /** A call that waits, or waited, for leave. */
 export interface HeldCall extends OpenCall {
   readonly eventId: string;
+  /** Whether its result is an event of the client's own. */
+  readonly shownByClient: boolean;
   /** Its result, once it is carried out. */
   readonly output: string;
 }

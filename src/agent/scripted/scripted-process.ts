@@ -10,7 +10,8 @@ import type {
   TakeUp,
 } from '../../contracts/agent-driver.ts';
 import type { AgentWatcher } from '../../contracts/agent-watcher.ts';
-import type { PermissionDecision } from '../../contracts/answerer.ts';
+import type { CallAnswer, ClientToolResult } from '../../contracts/answerer.ts';
+import { toolKinds } from '../../contracts/tool-names.ts';
 import { toolPermission, type ToolPermission } from '../../contracts/tool-permission.ts';
 import type { TranscriptEntry } from '../../contracts/transcripts.ts';
 import { heldEntry, heldTurn, resultEntry, type HeldCall, type HeldTurn } from './held-calls.ts';
@@ -58,6 +59,13 @@ export interface ScriptedProcessParts {
     | undefined;
 }
 
+/** A call that the client is asked about. */
+interface Question extends PromiseWithResolvers<CallAnswer> {
+  answered: boolean;
+}
+
+const NOBODY = 'Nobody could answer.';
+
 /** One turn as it is being played. */
 interface Playing {
   readonly promptId: string;
@@ -73,6 +81,8 @@ export class ScriptedProcess implements AgentProcess {
   readonly clientId: string;
   readonly pid = undefined;
   readonly exited: Promise<AgentExit>;
+  /** What clients have sent as results of their tools, in order. */
+  readonly clientResults: ClientToolResult[] = [];
   /** How often it was made ready for its first prompt. */
   warmUps = 0;
   readonly spec: AgentSpec;
@@ -83,7 +93,7 @@ export class ScriptedProcess implements AgentProcess {
   readonly #watcher: AgentWatcher | undefined;
   readonly #onTool: ScriptedProcessParts['onTool'];
   /** Calls of the turn that the client is asked about, and the answers that it has given. */
-  readonly #questions = new Map<string, PromiseWithResolvers<PermissionDecision>>();
+  readonly #questions = new Map<string, Question>();
   #takeUp: TakeUp | undefined;
   #workspace: string | undefined;
   #binding = false;
@@ -173,8 +183,11 @@ export class ScriptedProcess implements AgentProcess {
     yield* this.#turnOf((signal) => this.#goOn(takeUp, answers, signal));
   }
 
-  answer(toolUseId: string, decision: PermissionDecision): void {
-    this.#questions.get(toolUseId)?.resolve(decision);
+  answer(toolUseId: string, answer: CallAnswer): void {
+    // It may come as soon as the call is shown.
+    const question = this.#question(toolUseId);
+    question.answered = true;
+    question.resolve(answer);
   }
 
   async *#turnOf(
@@ -403,7 +416,7 @@ export class ScriptedProcess implements AgentProcess {
     const written = asks.map(({ tool, input = {}, output = 'allowed' }) => {
       const byOptions = toolPermission(this.spec.options, tool);
       const permission = byOptions === 'ask' && answers === 'nobody' ? 'deny' : byOptions;
-      const { use, outputs } = writer.toolUse(tool, input, permission);
+      const { use, outputs } = this.#writeCall(writer, { tool, input }, permission);
       return { outputs, call: { ...use, toolName: tool, input, output } };
     });
     const calls = written.map(({ call }) => call);
@@ -421,9 +434,9 @@ export class ScriptedProcess implements AgentProcess {
         continue;
       }
       yield [{ kind: 'answer_awaited', requestId: call.toolUseId }];
-      const decision = await this.#decide(call, signal);
+      const answer = await this.#askAnswerer(call, signal);
       yield [{ kind: 'answer_given', requestId: call.toolUseId }];
-      yield* this.#carryOut(call, decision, writer, signal);
+      yield* this.#carryOut(call, answer, writer, signal);
     }
     yield writer.open();
   }
@@ -431,30 +444,47 @@ export class ScriptedProcess implements AgentProcess {
   async *#hold(held: HeldTurn): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     await this.#append(heldEntry(held));
     const toolUseIds = held.calls.map(({ toolUseId }) => toolUseId);
-    for (const id of toolUseIds) this.#question(id);
-    yield [{ kind: 'answers_awaited', toolUseIds }];
+    const waiting = toolUseIds.filter((id) => !this.#question(id).answered);
+    if (waiting.length > 0) yield [{ kind: 'answers_awaited', toolUseIds: waiting }];
   }
 
-  #question(toolUseId: string): PromiseWithResolvers<PermissionDecision> {
+  #writeCall(
+    writer: MessageWriter,
+    { tool, input }: { readonly tool: string; readonly input: Record<string, unknown> },
+    permission: ToolPermission,
+  ): ReturnType<MessageWriter['toolUse']> {
+    const kind = toolKinds(this.spec.options)(tool);
+    if (kind.kind !== 'client') return writer.toolUse(tool, input, permission);
+    // What the client is not asked about is no call for it.
+    if (permission === 'deny') return writer.toolUse(kind.name, input, permission);
+    return writer.toolUse(kind.name, input, permission, 'agent.custom_tool_use');
+  }
+
+  #question(toolUseId: string): Question {
     const known = this.#questions.get(toolUseId);
     if (known !== undefined) return known;
-    const question = Promise.withResolvers<PermissionDecision>();
+    const question = { ...Promise.withResolvers<CallAnswer>(), answered: false };
     this.#questions.set(toolUseId, question);
     return question;
   }
 
   async *#carryOut(
     call: HeldCall,
-    decision: PermissionDecision,
+    answer: CallAnswer,
     writer: MessageWriter,
     signal: AbortSignal,
   ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     signal.throwIfAborted();
-    const allowed = decision.behavior === 'allow';
-    if (allowed) await this.#onTool?.(call, this);
+    if (answer.behavior === 'allow') await this.#onTool?.(call, this);
     signal.throwIfAborted();
     await this.#append(resultEntry(call.toolUseId));
-    yield [writer.toolResult(call, allowed ? call.output : decision.message, !allowed)];
+    // The client has sent its own.
+    if (answer.behavior === 'result' && call.shownByClient) {
+      this.clientResults.push(answer.result);
+      yield [{ kind: 'activity' }];
+      return;
+    }
+    yield [writer.toolResult(call, ...resultOf(call, answer))];
   }
 
   async #append(entry: TranscriptEntry): Promise<void> {
@@ -505,23 +535,38 @@ export class ScriptedProcess implements AgentProcess {
     }
   }
 
-  async #decide(
+  async #askAnswerer(
     { toolUseId, toolName, input }: OpenCall,
     signal: AbortSignal,
-  ): Promise<PermissionDecision> {
-    const { sessionId, answerer } = this.spec;
+  ): Promise<CallAnswer> {
+    const { sessionId, answerer, options } = this.spec;
     const request = { sessionId, turnId: null, toolUseId, toolName, input };
+    const tool = toolKinds(options)(toolName);
+    const answer: Promise<CallAnswer> =
+      tool.kind === 'client'
+        ? answerer
+            .callTool({ ...request, toolName: tool.name }, signal)
+            .then((result) => ({ behavior: 'result', result }))
+        : answerer.decide(request, signal);
     // An answerer that fails is one that denies, and its reason is its own.
-    const answer = answerer
-      .decide(request, signal)
-      .catch((): PermissionDecision => ({ behavior: 'deny', message: 'Nobody could answer.' }));
-    return Promise.race([answer, untilAborted(signal)]);
+    const denied = answer.catch((): CallAnswer => ({ behavior: 'deny', message: NOBODY }));
+    return Promise.race([denied, untilAborted(signal)]);
   }
 }
 
 interface WrittenToolUse {
   readonly eventId: string;
   readonly toolUseId: string;
+  /** Whether its result is an event of the client's own. */
+  readonly shownByClient: boolean;
+}
+
+/** The text of a result, and whether it is an error. */
+function resultOf(call: HeldCall, answer: CallAnswer): [text: string, isError: boolean] {
+  if (answer.behavior === 'allow') return [call.output, false];
+  if (answer.behavior === 'deny') return [answer.message, true];
+  const texts = answer.result.content.map((block) => String(block['text'] ?? block['type']));
+  return [texts.join(' '), answer.result.isError];
 }
 
 /** Writes one model message after the other: previews, then the record that completes each block. */
@@ -640,23 +685,25 @@ class MessageWriter {
     name: string,
     input: Record<string, unknown>,
     permission?: ToolPermission,
+    type: 'agent.tool_use' | 'agent.custom_tool_use' = 'agent.tool_use',
   ): { readonly use: WrittenToolUse; readonly outputs: AgentOutput[] } {
     this.#tools += 1;
     const toolUseId = `${this.#messageId}-tool-${this.#tools}`;
     const begun = this.#begin({ type: 'tool_use', toolUseId, name });
-    const use = { eventId: this.#blockId, toolUseId };
+    const shownByClient = type === 'agent.custom_tool_use';
+    const use = { eventId: this.#blockId, toolUseId, shownByClient };
     const outputs = [
       begun,
       this.#preview({ kind: 'tool_input_delta', json: JSON.stringify(input) }),
       this.#stop(),
       this.#block(
         {
-          type: 'agent.tool_use',
+          type,
           id: use.eventId,
           processed_at: wallClockIso(),
           name,
           input,
-          ...(permission !== undefined && { evaluated_permission: permission }),
+          ...(permission !== undefined && !shownByClient && { evaluated_permission: permission }),
         },
         { toolUseId: use.toolUseId },
       ),
