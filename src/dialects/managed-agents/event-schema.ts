@@ -3,6 +3,7 @@ import { refusedEvent } from './event-types.ts';
 import type { FieldRule } from './fields.ts';
 import { MAX_BLOCKS, textBlock, userMessage } from './message-schema.ts';
 import { refusedField, refusedVariant } from './parse-body.ts';
+import { customToolResult } from './tool-result-schema.ts';
 
 /** The body of `POST /v1/sessions/{id}/events`. */
 
@@ -34,7 +35,7 @@ const event = z.discriminatedUnion('type', [
       error: 'expected a deny_message with the result deny only; remove it',
       path: ['deny_message'],
     }),
-  refusedVariant('user.custom_tool_result', refusedEvent('user.custom_tool_result')),
+  customToolResult,
   refusedVariant('user.tool_result', refusedEvent('user.tool_result')),
   refusedVariant('user.define_outcome', refusedEvent('user.define_outcome')),
 ]);

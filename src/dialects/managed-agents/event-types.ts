@@ -38,7 +38,9 @@ export const EVENT_TYPES = {
   'user.tool_confirmation': taken(
     'Lets a call that waits run, or not; `deny_message` is what the model is told. In any order, for each call once.',
   ),
-  'user.custom_tool_result': refused('clients can not run tools yet'),
+  'user.custom_tool_result': taken(
+    'What a call of a tool of the client has given: text, images as base64, documents of plain text. As soon as the call is seen, for each call once.',
+  ),
   'user.tool_result': refused(
     'the agent’s own tools run here; only in a self_hosted environment they run at the client',
   ),

@@ -1,4 +1,7 @@
-import type { BetaManagedAgentsSendSessionEvents } from '@anthropic-ai/sdk/resources/beta/sessions/events';
+import type {
+  BetaManagedAgentsSendSessionEvents,
+  BetaManagedAgentsUserCustomToolResultEvent,
+} from '@anthropic-ai/sdk/resources/beta/sessions/events';
 import type { BetaManagedAgentsSystemMessageEvent } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import { RoundhouseError } from '../../errors.ts';
 import type { PromptContent, SessionEvent } from '../../events/record.ts';
@@ -21,6 +24,13 @@ export type SentInput =
       readonly result: 'allow' | 'deny';
       /** What the model is told of a denial. */
       readonly message?: string;
+    }
+  | {
+      readonly kind: 'result';
+      /** The id of the event of the call. */
+      readonly toolUseEventId: string;
+      readonly content: NonNullable<BetaManagedAgentsUserCustomToolResultEvent['content']>;
+      readonly isError: boolean;
     };
 
 /**
@@ -53,6 +63,10 @@ function toInput(event: SentEvent, next: SentEvent | undefined): SentInput[] {
       const { tool_use_id: toolUseEventId, result, deny_message: message } = event;
       return [{ kind: 'answer', toolUseEventId, result, ...(message != null && { message }) }];
     }
+    case 'user.custom_tool_result': {
+      const { custom_tool_use_id: toolUseEventId, content = [], is_error: isError } = event;
+      return [{ kind: 'result', toolUseEventId, content, isError: isError === true }];
+    }
     default:
       return event satisfies never;
   }
@@ -65,6 +79,7 @@ function toSentEvent(event: SessionEvent) {
       return { ...event, processed_at: null };
     case 'user.interrupt':
     case 'user.tool_confirmation':
+    case 'user.custom_tool_result':
       return event;
     default:
       throw new RoundhouseError('internal', `A client can't send ${event.type}.`);
