@@ -117,6 +117,8 @@ export interface EventDetail {
    * on what was allowed may have been carried out, and is never handed to another one.
    */
   readonly handed?: readonly string[];
+  /** On a `session.status_running` behind another one of the same wait: a further process takes the turn up. */
+  readonly takenUp?: true;
 }
 
 /** Options of one prompt that must survive until it is delivered. */

@@ -26,6 +26,7 @@ import {
   goesOnRecord,
   interruptRecord,
   promptRecord,
+  takenUpRecord,
 } from './turn-records.ts';
 import type { TurnStanding } from './turn-standing.ts';
 import { TurnStream } from './turn-stream.ts';
@@ -741,7 +742,7 @@ export class SessionTurns {
         if (chosen === undefined) throw interruptedByCrash();
         if (chosen.handed.length > 0) {
           turn.asked.hand(chosen.handed);
-          await this.#parts.journal.append([goesOnRecord(turn.id, chosen.handed)]);
+          await this.#parts.journal.append([takenUpRecord(turn.id, chosen.handed)]);
         }
         const { model } = turn;
         return { ...chosen.takeUp, ...(model !== undefined && { model }) };

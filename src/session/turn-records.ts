@@ -67,6 +67,12 @@ export function goesOnRecord(turnId: string, handed: readonly string[]): NewReco
   };
 }
 
+/** A further process takes the turn up, and may carry out these calls; that the turn goes on stands in the log already. */
+export function takenUpRecord(turnId: string, handed: readonly string[]): NewRecord {
+  const record = goesOnRecord(turnId, handed);
+  return { ...record, detail: { ...record.detail, takenUp: true } };
+}
+
 export function interruptRecord(turnId: string | null): NewRecord {
   return {
     turnId,

@@ -69,3 +69,9 @@ test("a subagent's own steps are not shown", () => {
   };
   expect(toSessionEvent(record(body, { parentToolUseId: 'tu_1' }), NONE)).toBeUndefined();
 });
+
+test('that a turn goes on is shown once, also when a further process takes it up', () => {
+  const body: SessionEvent = { type: 'session.status_running', id: 'sevt_1', processed_at: AT };
+  expect(toSessionEvent(record(body, { handed: ['sevt_0'] }), NONE)).toEqual(body);
+  expect(toSessionEvent(record(body, { handed: ['sevt_0'], takenUp: true }), NONE)).toBeUndefined();
+});

@@ -14,6 +14,8 @@ export function toSessionEvent(
 ): SessionEvent | undefined {
   // A subagent has a thread of its own in the API, and sessions have one here: what it gives back is shown.
   if (detail.parentToolUseId !== undefined) return undefined;
+  // That the turn goes on has been shown.
+  if (detail.takenUp === true) return undefined;
   switch (body.type) {
     case 'user.message':
     case 'system.message':
