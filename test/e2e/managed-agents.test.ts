@@ -93,7 +93,7 @@ test('a write that waits for leave is done once it is given, after kill -9 of th
   expect(existsSync(file)).toBe(false);
   const events = await untilIdle(client(), id, [confirmation(use)]);
   expect(stopOf(events).type).toBe('end_turn');
-  expect(events.filter(({ type }) => type === 'session.status_running')).toHaveLength(1);
+  expect(events.filter((event) => event.type === 'session.status_running')).toHaveLength(1);
   expect(answerIn(events)).toBe('written');
   expect(readFileSync(file, 'utf8')).toBe('allowed\n');
   expect(callsIn(await keptEvents(client(), id))).toEqual([{ ...waits, results: 1 }]);
