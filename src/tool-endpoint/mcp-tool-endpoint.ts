@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 
 import type {
   ClientTool,
@@ -92,6 +92,7 @@ export class McpToolEndpoint implements ToolEndpoint {
   }
 
   async #start(): Promise<Listening> {
+    const { createServer } = await import('node:http');
     const protocol: Protocol = {
       offered: await import('./offered-tools.ts'),
       mcp: await import('./serve-mcp.ts'),
