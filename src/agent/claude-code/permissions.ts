@@ -67,7 +67,7 @@ export function permissions(input: PermissionsInput): Permissions {
       const toolInput = isRecord(hook.tool_input) ? { ...hook.tool_input } : {};
       const call = { toolUseId, toolName, toolInput, agentId, signal };
       if (!asks(call, run, input) && input.takeUp?.call.toolUseId !== toolUseId) {
-        if (agentId === undefined) run?.held.begin(toolUseId);
+        if (agentId === undefined) run?.begin(toolUseId);
         return {};
       }
       return toHookOutput(await decide(call, run, input));
@@ -110,7 +110,7 @@ async function decide(
   void run.turn.finished.then(() => over.abort(new Error(TURN_OVER)));
   try {
     return run.answers === 'client'
-      ? leaveOf(await unlessAborted(run.held.hold(call.toolUseId), signal))
+      ? leaveOf(await unlessAborted(run.hold(call.toolUseId), signal))
       : await ask(call, run, input, signal);
   } catch (error) {
     if (signal.aborted) return deny(TURN_OVER);

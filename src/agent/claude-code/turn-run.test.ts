@@ -1,23 +1,50 @@
+import type { SDKMessage } from '@anthropic-ai/claude-agent-sdk';
 import { describe, expect, test } from 'vitest';
 
 import type { AgentOutput } from '../../contracts/agent-driver.ts';
 import { drained, recordedTurn } from './fixtures/recorded.ts';
 import { promptLifecycle } from './lifecycle.ts';
-import { TurnRun } from './turn-run.ts';
+import { TurnRun, type TurnRunParts } from './turn-run.ts';
 
 const keep = (text: string): string => text;
 
-/** Plays a recorded turn to a run, from the prompt on. */
-function play(name: string, prepare: (run: TurnRun) => void = () => {}): TurnRun {
+/** Plays a recorded turn to a run, from the prompt on; `before` sees each message first. */
+function play(
+  name: string,
+  prepare: (run: TurnRun) => void = () => {},
+  parts: TurnRunParts = {},
+  before: (message: SDKMessage, run: TurnRun) => void = () => {},
+): TurnRun {
   const messages = recordedTurn(name);
   const promptId = messages.map(promptLifecycle).find((lifecycle) => lifecycle)?.promptId ?? '';
-  const run = new TurnRun(promptId, keep);
+  const run = new TurnRun(promptId, keep, parts);
   run.turn.accept();
   prepare(run);
   for (const message of messages) {
-    if (promptLifecycle(message) === undefined) run.receive(message, true);
+    if (promptLifecycle(message) !== undefined) continue;
+    before(message, run);
+    run.receive(message, true);
   }
   return run;
+}
+
+/** The agent comes to both calls of the recorded message, and asks about the second before either has its result. */
+function askAboutTheSecond(message: SDKMessage, run: TurnRun): void {
+  if (message.type !== 'user' || run.held.waiting) return;
+  run.begin('toolu_5_0');
+  run.begin('toolu_5_1');
+  void run.hold('toolu_5_1');
+}
+
+/** The calls, with the leave that they show; the calls that are asked about; the results. */
+async function callsAndResults(run: TurnRun): Promise<unknown[]> {
+  return (await drained(run.turn)).flatMap((output): unknown[] => {
+    if (output.kind === 'answers_awaited') return [output.toolUseIds];
+    if (output.kind !== 'event') return [];
+    const { body, detail } = output;
+    if (body.type === 'agent.tool_use') return [[detail.toolUseId, body.evaluated_permission]];
+    return body.type === 'agent.tool_result' ? [detail.toolUseId] : [];
+  });
 }
 
 async function endOf(run: TurnRun): Promise<Extract<AgentOutput, { kind: 'ended' }>> {
@@ -97,5 +124,57 @@ describe('the end of a turn', () => {
     const run = new TurnRun('p', (text) => text.replaceAll('sk-secret', '[redacted]'));
     run.fail('agent_died', 'It said last: sk-secret', false);
     expect((await endOf(run)).end.error?.message).toBe('It said last: [redacted]');
+  });
+});
+
+describe('calls of tools that the options allow', () => {
+  const allowed = { options: { allowedTools: ['Bash'] } };
+  /** Both calls are made, and the agent has not come to them. */
+  const withOpenCalls = (): TurnRun => {
+    const run = new TurnRun('p', keep, { ...allowed, answers: 'client' });
+    run.turn.accept();
+    for (const message of recordedTurn('parallel-tools')) {
+      if (message.type === 'user') break;
+      if (promptLifecycle(message) === undefined) run.receive(message, true);
+    }
+    return run;
+  };
+
+  test('are shown before their results, each with whether the agent asked about it', async () => {
+    const run = play(
+      'parallel-tools',
+      () => {},
+      { ...allowed, answers: 'client' },
+      askAboutTheSecond,
+    );
+    expect(await callsAndResults(run)).toEqual([
+      ['toolu_5_1', 'ask'],
+      ['toolu_5_0', 'allow'],
+      'toolu_5_0',
+      ['toolu_5_1'],
+      'toolu_5_1',
+    ]);
+  });
+
+  test('are shown at once where nobody could be asked', async () => {
+    const run = play('parallel-tools', () => {}, { ...allowed, answers: 'nobody' });
+    expect((await callsAndResults(run)).slice(0, 2)).toEqual([
+      ['toolu_5_0', 'allow'],
+      ['toolu_5_1', 'allow'],
+    ]);
+  });
+
+  test('are all shown when the turn stands still for another one, or ends', async () => {
+    const waiting = withOpenCalls();
+    void waiting.hold('toolu_5_0');
+    waiting.fail('agent_died', 'gone', false);
+    expect(await callsAndResults(waiting)).toEqual([
+      ['toolu_5_0', 'ask'],
+      ['toolu_5_1', 'allow'],
+      ['toolu_5_0'],
+    ]);
+    const ended = withOpenCalls();
+    ended.fail('agent_died', 'gone', false);
+    expect(await callsAndResults(ended)).toHaveLength(2);
   });
 });

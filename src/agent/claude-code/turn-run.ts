@@ -14,6 +14,7 @@ import { HeldCalls, type HeldCallsParts } from './held-calls.ts';
 import { isAborted, turnEndOf } from './turn-end.ts';
 import { TurnMapper } from './turn-mapper.ts';
 import { AgentTurn } from './turn.ts';
+import { UndecidedCalls, type ShownCall } from './undecided-calls.ts';
 
 /**
  * What a turn wants of its process. `exit-check`: the agent gave the turn up and nobody had asked for it, as it does when
@@ -38,6 +39,7 @@ export class TurnRun {
   readonly turn: AgentTurn;
   /** Its calls that wait for the client. */
   readonly held: HeldCalls;
+  readonly #undecided: UndecidedCalls;
   /** Whether it goes on with the turn of an earlier process, without a prompt. */
   readonly takesUp: boolean;
   readonly #redact: Redact;
@@ -62,8 +64,13 @@ export class TurnRun {
     this.held = new HeldCalls({
       isCommitted: parts.isCommitted ?? (() => true),
       commit: parts.commit ?? (() => Promise.resolve()),
-      tell: (toolUseIds) => this.turn.push({ kind: 'answers_awaited', toolUseIds }),
+      tell: (toolUseIds) => {
+        // The turn may go on in another process, which needs to know every call that is open.
+        this.#undecided.showAll();
+        this.turn.push({ kind: 'answers_awaited', toolUseIds });
+      },
     });
+    this.#undecided = new UndecidedCalls((call) => this.#push(call));
   }
 
   /** Who answers where a call waits for leave. */
@@ -74,6 +81,18 @@ export class TurnRun {
   /** Somebody reads the turn that goes on; until then nobody answers. */
   takenUpBy(answers: 'client' | 'nobody'): void {
     this.#answers = answers;
+  }
+
+  /** The agent has come to a call that the options let it carry out; it may still ask. */
+  begin(toolUseId: string): void {
+    this.held.begin(toolUseId);
+    if (this.#answers === 'client') this.#undecided.begin(toolUseId);
+  }
+
+  /** The client is asked about a call: settles with the answer. It can tell from the call that it is asked. */
+  hold(toolUseId: string): Promise<CallAnswer> {
+    this.#undecided.ask(toolUseId);
+    return this.held.hold(toolUseId);
   }
 
   /** Gives a call its answer. False when none waits for it. */
@@ -114,8 +133,8 @@ export class TurnRun {
       return undefined;
     }
     for (const output of this.#mapper.map(message)) {
-      this.turn.push(output);
-      this.#follow(output);
+      if (this.#mayBeAskedAbout(output)) this.#undecided.add(output);
+      else this.#push(output);
     }
     this.held.messageOpen = this.#mapper.inMessage;
     const status = this.#mapper.lastRetry?.status ?? null;
@@ -162,15 +181,32 @@ export class TurnRun {
     return this.#answers === 'client' && !inSubagent ? 'ask' : 'deny';
   }
 
-  #follow(output: MappedOutput): void {
+  #push(output: MappedOutput): void {
+    const toolUseId = output.kind === 'event' ? output.detail.toolUseId : undefined;
+    if (output.kind === 'event' && toolUseId !== undefined) {
+      if (output.body.type === 'agent.tool_result') this.#undecided.finish(toolUseId);
+      if (asksClient(output.body)) this.held.expect(toolUseId);
+    }
+    this.turn.push(output);
     if (output.kind === 'tool_finished') this.held.finish(output.toolUseId);
-    if (output.kind !== 'event') return;
-    const { toolUseId } = output.detail;
-    if (toolUseId !== undefined && asksClient(output.body)) this.held.expect(toolUseId);
+  }
+
+  /** Whether the agent may want to ask about a call of its own tools. It can't where nobody answers. */
+  #mayBeAskedAbout(output: MappedOutput): output is ShownCall {
+    if (this.#answers !== 'client' || output.kind !== 'event') return false;
+    const { body, detail } = output;
+    return (
+      body.type === 'agent.tool_use' &&
+      detail.toolUseId !== undefined &&
+      detail.parentToolUseId === undefined &&
+      body.evaluated_permission !== 'ask' &&
+      body.evaluated_permission !== 'deny'
+    );
   }
 
   #close(): void {
     this.held.close();
+    this.#undecided.showAll();
     for (const output of this.#mapper.close()) this.turn.push(output);
   }
 }
