@@ -6,6 +6,7 @@ import { Journal } from './journal.ts';
 import { mergeLimits, type TurnLimits } from './limits.ts';
 import { isStartedWith, SessionLink, type Attachment } from './link.ts';
 import type { PromptRequest } from './prompt-request.ts';
+import { Refusal } from './refusal.ts';
 import type { IdempotencyKey, SessionInput } from './session-input.ts';
 import { SessionBudget, type BudgetOf } from './session-budget.ts';
 import { SessionTurns } from './session-turns.ts';
@@ -76,6 +77,7 @@ export class SessionClient {
   readonly #journal: Journal;
   readonly #link: SessionLink;
   readonly #context = new ContextUse();
+  readonly #refusal = new Refusal();
   readonly #turns: SessionTurns;
   readonly #submissions: Submissions;
   #status: SessionStatus = 'disconnected';
@@ -101,7 +103,7 @@ export class SessionClient {
       }),
       transcriptStale: (folder) => void this.#journal.noteStaleTranscript(folder),
       needed: () => this.#turns.needsProcess,
-      isTurnRunning: () => this.#turns.running !== undefined,
+      isTurnRunning: () => this.#turns.activity.running !== undefined,
       onFailure,
       onChange: (reason) => this.#onLinkChange(reason),
       telemetry: parts.telemetry,
@@ -110,9 +112,10 @@ export class SessionClient {
       journal: this.#journal,
       link: this.#link,
       context: this.#context,
+      refusal: this.#refusal,
       maxQueuedTurns: parts.maxQueuedTurns,
       limits: () => this.limits,
-      ...(parts.admitTurn !== undefined && { admitTurn: parts.admitTurn }),
+      admitTurn: parts.admitTurn,
       budget:
         parts.budgetOf &&
         new SessionBudget({
@@ -131,7 +134,7 @@ export class SessionClient {
       store: parts.store,
       write: (inputs, mark) => this.#turns.submit(inputs, mark),
     });
-    if (parts.row.archivedAt !== null) this.#turns.refuse(archived(parts.row));
+    if (parts.row.archivedAt !== null) this.#refusal.begin(archived(parts.row));
     if (parts.spare !== undefined) this.#link.adopt(parts.spare, this.row.options);
   }
 
@@ -175,17 +178,17 @@ export class SessionClient {
 
   /** Phase of the turn that runs or waits first; undefined when there is none. */
   get phase(): TurnPhase | undefined {
-    return (this.#turns.running ?? this.#turns.waiting ?? this.#turns.next)?.phase;
+    return this.#turns.current?.phase;
   }
 
   /** Whether a turn waits for its client's answers, and for nothing else: it needs no process for that. */
   get parked(): boolean {
-    return this.#turns.parked;
+    return this.#turns.activity.parked;
   }
 
   /** The events of the calls that wait for the client's answer, in their order. */
   get awaitedAnswers(): readonly string[] {
-    return this.#turns.parked ? (this.#turns.waiting?.asked.remaining ?? []) : [];
+    return this.parked ? (this.#turns.current?.asked.remaining ?? []) : [];
   }
 
   /** Prompts that wait behind the running one, or for a process. */
@@ -201,12 +204,12 @@ export class SessionClient {
 
   /** Time since the end of the last turn, or since the present one waits for its client; 0 while one runs or waits. */
   get idleSeconds(): number {
-    return this.busy && !this.parked ? 0 : (monotonicMs() - this.#turns.restingSinceMs) / 1000;
+    return this.busy && !this.parked ? 0 : (monotonicMs() - this.restingSinceMs) / 1000;
   }
 
   /** Time that its agent has been at work, over the whole life of the session and until now; see {@link Turn.activeMs}. */
   get activeMs(): number {
-    return this.row.activeMs + (this.#turns.running?.activeMs ?? 0);
+    return this.row.activeMs + (this.#turns.activity.running?.activeMs ?? 0);
   }
 
   get metrics(): SessionMetrics {
@@ -278,7 +281,7 @@ export class SessionClient {
     try {
       await this.#journal.append(records, () => (options === undefined ? {} : { options }));
     } catch (error) {
-      throw this.#turns.whyNotWritten(error);
+      throw this.#refusal.whyNotWritten(error);
     }
   }
 
@@ -298,9 +301,9 @@ export class SessionClient {
     try {
       await this.#journal.patch({ archivedAt: at });
     } catch (error) {
-      throw this.#turns.whyNotWritten(error);
+      throw this.#refusal.whyNotWritten(error);
     }
-    this.#turns.refuse(archived(this.row));
+    this.#refusal.begin(archived(this.row));
     // What waited for its client, and whatever came while that was written.
     while (this.busy) await this.interrupt();
     await this.disconnect('archived');
@@ -325,7 +328,7 @@ export class SessionClient {
 
   /** When the last turn ended, or the session got its process or came into memory after that; on the monotonic clock. */
   get restingSinceMs(): number {
-    return this.#turns.restingSinceMs;
+    return this.#turns.activity.restingSinceMs;
   }
 
   /** The number of the last record. */
@@ -399,7 +402,7 @@ export class SessionClient {
       ...(limited !== row.limits && { limits: limited }),
     };
     return this.#journal.patch(patch).catch((error: unknown) => {
-      throw this.#turns.whyNotWritten(error);
+      throw this.#refusal.whyNotWritten(error);
     });
   }
 
@@ -419,17 +422,17 @@ export class SessionClient {
    * deadline had passed and the process was destroyed. Aborting `signal` gives up the wait.
    */
   waitForInterrupt(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    return this.#turns.interruption?.wait(timeoutMs, signal) ?? Promise.resolve(true);
+    return this.#turns.activity.interruption?.wait(timeoutMs, signal) ?? Promise.resolve(true);
   }
 
   /** Destroys the process of an interrupt that does not come to its end. Resolves when the turn has ended. */
   abandonInterrupt(signal?: AbortSignal): Promise<void> {
-    return this.#turns.interruption?.abandon(signal) ?? Promise.resolve();
+    return this.#turns.activity.interruption?.abandon(signal) ?? Promise.resolve();
   }
 
   /** The turn that runs and is not being interrupted, for S7 to S9. */
   get activeTurn(): Turn | undefined {
-    return this.#turns.active;
+    return this.#turns.activity.active;
   }
 
   /** The stream of the turn that runs, or of the last one since the session was given out (S7, S10, S11). */
@@ -447,31 +450,32 @@ export class SessionClient {
    * {@link SessionLink.ensureAttached}.
    */
   ensureConnected(signal?: AbortSignal): Promise<void> | undefined {
-    if (this.#turns.refusal === undefined && this.#link.isReady) return undefined;
+    if (this.#refusal.error === undefined && this.#link.isReady) return undefined;
     // It has a process when its turn goes on; until then one would have nothing to do.
-    if (this.#turns.refusal === undefined && this.#turns.waiting !== undefined) return undefined;
+    if (this.#refusal.error === undefined && this.#turns.activity.waiting !== undefined)
+      return undefined;
     return this.#connected(signal);
   }
 
   async #connected(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#turns.refusal !== undefined) throw this.#turns.refusal;
+    this.#refusal.throwIfBegun();
     try {
       await this.#link.ensureAttached(signal);
     } catch (error) {
       // Why the session ends says more than that its link has ended.
-      throw signal?.aborted === true ? error : (this.#turns.refusal ?? error);
+      throw signal?.aborted === true ? error : (this.#refusal.error ?? error);
     }
   }
 
   /** Brings a process back in the background, if that makes nobody wait. Never rejects. */
   warmIfFree(): void {
-    const { refusal, waiting } = this.#turns;
-    if (refusal === undefined && waiting === undefined) this.#link.attachIfFree();
+    const { waiting } = this.#turns.activity;
+    if (this.#refusal.error === undefined && waiting === undefined) this.#link.attachIfFree();
   }
 
   /** Takes the process while no turn runs; the session stays, and turns that wait get another when they need one. Resolves when it is gone. */
   async disconnect(reason: string): Promise<void> {
-    if (this.#turns.running === undefined) await this.#link.release(reason);
+    if (this.#turns.activity.running === undefined) await this.#link.release(reason);
   }
 
   /** Hands over a process that has run nothing yet, and ends the hold on it. See {@link SessionLink.surrender}. */
@@ -486,12 +490,12 @@ export class SessionClient {
 
   /** Refuses prompts from now on. Those that wait stay in the store for the next host; their readers get the error. */
   refusePrompts(error: RoundhouseError): void {
-    this.#turns.refuse(error);
+    this.#refusal.begin(error);
   }
 
   /** Settles when no turn runs. */
   async quiet(): Promise<void> {
-    while (this.#turns.running !== undefined) await this.#turns.running.ended;
+    while (this.#turns.activity.running !== undefined) await this.#turns.activity.running.ended;
   }
 
   /**
@@ -500,7 +504,8 @@ export class SessionClient {
    */
   async end(error: RoundhouseError): Promise<void> {
     this.refusePrompts(error);
-    if (this.#turns.running !== undefined) await this.#turns.stop(this.#turns.running, error);
+    if (this.#turns.activity.running !== undefined)
+      await this.#turns.stop(this.#turns.activity.running, error);
     await this.#link.end(error);
     this.#turns.endWaiting(error);
     await this.#journal.settle();
@@ -520,8 +525,8 @@ export class SessionClient {
   #changed(reason: string): void {
     const from = this.#status;
     const link = this.#link.status;
-    const { activity } = this.#turns;
-    const attached = activity === 'resting' || activity === 'waiting' ? 'idle' : activity;
+    const { name } = this.#turns.activity;
+    const attached = name === 'active' || name === 'interrupting' ? name : 'idle';
     const to = link === 'attached' ? attached : link;
     if (from === to) return;
     if (!mayFollow(from, to))
