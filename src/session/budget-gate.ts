@@ -21,7 +21,7 @@ export class BudgetGate {
   /** Whether the turn may begin. Where that is not known yet the budget is being looked at. */
   isOpenFor(turn: Turn): boolean {
     if (this.#look?.turn !== turn) void this.#lookFor(turn);
-    return this.#look?.turn === turn && this.#look.isOpen;
+    return this.#look?.isOpen === true;
   }
 
   /** The turn waits no more. */
