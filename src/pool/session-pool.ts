@@ -50,7 +50,7 @@ export interface SessionPoolParts {
   readonly defaultAgent?: AgentOptions;
   /** What the processes of a session get in their environment; default: nothing. Asked for before each start. */
   readonly variablesOf?: VariablesOf;
-  /** The most that a session may cost, asked for before, in and after each of its turns; default: no bound. */
+  /** The most that a session may cost, asked for before a process is started, and before, in and after each turn; default: no bound. */
   readonly budgetOf?: BudgetOf;
   /** Told of each session that was deleted, when it has left the store. */
   readonly deleted?: SessionDeleted;
@@ -123,7 +123,7 @@ export class SessionPool {
   /**
    * Gives out the session of that id: the resident one, or one resumed from the store, or a new one. When it returns, a
    * process is connected or a turn is under way; it waits on this session's own affairs only. A busy, healthy session is
-   * returned at once: queueing, or refusing, is `prompt`'s.
+   * returned at once: queueing, or refusing, is `prompt`'s. One that has nothing left of its budget gets no process.
    *
    * Rejects with `pool_disabled`, `invalid_request`, `pool_at_capacity`, `queue_full`, `draining`, `session_connection_failed`,
    * `agent_unavailable`, `session_limit_reached`, `storage_failed`, `session_ended` when the session is deleted meanwhile, or

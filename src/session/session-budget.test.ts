@@ -144,6 +144,22 @@ test('a prompt of a session that has nothing left is kept, and ends without a pr
   expect(stopReasons(events)).toEqual(['budget_reached', 'budget_reached', 'budget_reached']);
 });
 
+test('a session that has nothing left is given out without a process, and gets one when it may go on', async () => {
+  const limit = { cents: 5 };
+  const fixture = poolOf(limit);
+  await run(await clientOf(fixture), 'a dear word');
+  await (await clientOf(fixture)).disconnect('test');
+  const processes = fixture.driver.processes.length;
+  const client = await clientOf(fixture);
+  expect(fixture.driver.processes).toHaveLength(processes);
+  expect(client.status).toBe('disconnected');
+  expect(await run(client, 'more')).toMatchObject(REACHED);
+  limit.cents = 10;
+  await clientOf(fixture);
+  expect(client.status).toBe('idle');
+  expect(await run(client, 'more')).toMatchObject({ reason: 'completed' });
+});
+
 test('it goes on when its budget has been raised, or removed', async () => {
   const limit: { cents: number | undefined } = { cents: 5 };
   const fixture = poolOf(limit);
@@ -212,7 +228,8 @@ test('an interrupt that came first stays the cause', async () => {
 
 test('a prompt that is withdrawn while the budget is looked up ends once, as withdrawn', async () => {
   const looked = Promise.withResolvers<number | undefined>();
-  const fixture = makePool({ driver: { script: SCRIPT }, budgetOf: () => looked.promise });
+  const budgetOf = vi.fn<BudgetOf>(() => looked.promise).mockResolvedValueOnce(undefined);
+  const fixture = makePool({ driver: { script: SCRIPT }, budgetOf });
   const client = await clientOf(fixture);
   const leaving = new AbortController();
   const handle = await client.prompt(text('more'), { signal: leaving.signal });

@@ -15,7 +15,7 @@ import type { StreamHandle, TurnPhase } from './stream-handle.ts';
 import { Submissions } from './submissions.ts';
 import type { TurnStanding } from './turn-standing.ts';
 import type { TurnStream } from './turn-stream.ts';
-import type { Turn } from './turn.ts';
+import { NOTHING_SPENT, type Turn } from './turn.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
@@ -24,6 +24,7 @@ import type { LogItem } from '../events/preview.ts';
 import type { EventRecord, PromptContent, SessionEvent } from '../events/record.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { monotonicMs } from '../time/clock.ts';
+import { unlessAborted } from '../time/deadline.ts';
 import type { LogFields, Telemetry } from '../telemetry/telemetry.ts';
 
 /** What a session in memory works with. */
@@ -78,6 +79,7 @@ export class SessionClient {
   readonly #link: SessionLink;
   readonly #context = new ContextUse();
   readonly #refusal = new Refusal();
+  readonly #budget: SessionBudget | undefined;
   readonly #turns: SessionTurns;
   readonly #submissions: Submissions;
   #status: SessionStatus = 'disconnected';
@@ -90,6 +92,13 @@ export class SessionClient {
     const onFailure = (): void => {
       this.#errorCount += 1;
     };
+    const { budgetOf } = parts;
+    this.#budget =
+      budgetOf &&
+      new SessionBudget({
+        limitCents: () => budgetOf(this.row),
+        used: () => this.row.usage,
+      });
     this.#link = new SessionLink({
       sessionName: parts.row.name,
       connector: parts.connector,
@@ -116,12 +125,7 @@ export class SessionClient {
       maxQueuedTurns: parts.maxQueuedTurns,
       limits: () => this.limits,
       admitTurn: parts.admitTurn,
-      budget:
-        parts.budgetOf &&
-        new SessionBudget({
-          limitCents: async () => parts.budgetOf?.(this.row),
-          used: () => this.row.usage,
-        }),
+      budget: this.#budget,
       recycle: () => parts.recycle?.(this) === true,
       onChange: (reason) => this.#changed(reason),
       onRest: () => parts.onChange(this),
@@ -446,8 +450,8 @@ export class SessionClient {
   }
 
   /**
-   * Resolves when a process is attached, or a turn is under way; undefined when that is so already. See
-   * {@link SessionLink.ensureAttached}.
+   * Resolves when a process is attached, or a turn is under way; undefined when that is so already. A session that has
+   * nothing left of its budget gets none: its prompts end without one. See {@link SessionLink.ensureAttached}.
    */
   ensureConnected(signal?: AbortSignal): Promise<void> | undefined {
     if (this.#refusal.error === undefined && this.#link.isReady) return undefined;
@@ -459,6 +463,10 @@ export class SessionClient {
 
   async #connected(signal: AbortSignal | undefined): Promise<void> {
     this.#refusal.throwIfBegun();
+    if (this.#budget !== undefined) {
+      const cause = await unlessAborted(this.#budget.stops({ cost: NOTHING_SPENT }), signal);
+      if (cause !== undefined) return;
+    }
     try {
       await this.#link.ensureAttached(signal);
     } catch (error) {

@@ -107,17 +107,21 @@ describe('the budget of a session', () => {
     expect((await send(id, 'answer')).at(-1)).toMatchObject({ stop_reason: { type: 'end_turn' } });
   });
 
-  it('is an error of its own to the Messages API', async () => {
+  it('is an error of its own to the Messages API, for which no process is started', async () => {
     const id = await create('3');
     const ask = (text: string) =>
       server.alice.messages.create(prompt(text), { headers: { 'x-session-id': id } });
     expect(await ask('answer')).toMatchObject({ stop_reason: 'end_turn' });
+    const { driver, pool } = server.fixture;
+    await (await pool.findClient('alice', id)).disconnect('test');
+    const processes = driver.processes.length;
     const error: APIError = await failure(ask('answer'), APIError);
     expect(error.status).toBe(402);
     expect(error.error).toMatchObject({
       error: { type: 'billing_error', details: { error_code: 'budget_reached' } },
     });
     expect(error.headers?.get('x-should-retry')).toBe('false');
+    expect(driver.processes).toHaveLength(processes);
   });
 
   it('is for models with a list price', async () => {
