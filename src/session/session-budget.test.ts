@@ -47,6 +47,17 @@ async function run(client: Client, prompt: string): Promise<TurnEnd> {
   return handle.ended;
 }
 
+/** Begins a turn of three tools, and changes the budget while the first of them runs. */
+async function turnWithBudget(fromCents: number, toCents: number) {
+  const limit = { cents: fromCents };
+  const fixture = poolOf(limit);
+  const client = await clientOf(fixture);
+  const handle = await client.prompt(text('three tools'));
+  await pass(500);
+  limit.cents = toCents;
+  return { fixture, handle };
+}
+
 async function eventsOf(fixture: PoolFixture): Promise<SessionEvent[]> {
   const records = await fixture.pool.readEvents('default', 'a', { after: 0, limit: 200 });
   return records.map(({ body }) => body);
@@ -87,12 +98,7 @@ test('a turn whose requests have used the budget up ends where a tool begins, be
 });
 
 test('a budget that is lowered while a tool runs ends the turn when the tool does', async () => {
-  const limit = { cents: 50 };
-  const fixture = poolOf(limit);
-  const client = await clientOf(fixture);
-  const handle = await client.prompt(text('three tools'));
-  await pass(500);
-  limit.cents = 1;
+  const { fixture, handle } = await turnWithBudget(50, 1);
   await pass(1_000);
   expect(await handle.ended).toMatchObject(REACHED);
   const events = await eventsOf(fixture);
@@ -174,12 +180,7 @@ test('it goes on when its budget has been raised, or removed', async () => {
 });
 
 test('a turn goes on whose budget is raised before its next tool', async () => {
-  const limit = { cents: 2 };
-  const fixture = poolOf(limit);
-  const client = await clientOf(fixture);
-  const handle = await client.prompt(text('three tools'));
-  await pass(500);
-  limit.cents = 50;
+  const { handle } = await turnWithBudget(2, 50);
   await pass(5_000);
   expect(await handle.ended).toMatchObject({ reason: 'completed' });
 });
@@ -213,12 +214,7 @@ test('a model without a list price ends the turn: what it costs can not be told'
 });
 
 test('an interrupt that came first stays the cause', async () => {
-  const limit = { cents: 50 };
-  const fixture = poolOf(limit);
-  const client = await clientOf(fixture);
-  const handle = await client.prompt(text('three tools'));
-  await pass(500);
-  limit.cents = 1;
+  const { handle } = await turnWithBudget(50, 1);
   await handle.interrupt();
   expect(await handle.ended).toMatchObject({
     reason: 'interrupted',
