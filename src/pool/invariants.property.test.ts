@@ -44,4 +44,4 @@ test('no order of commands breaks I1 to I7, I10 or I11', async () => {
     ),
     { numRuns: RUNS },
   );
-}, 60_000);
+}, RUNS * 600);
