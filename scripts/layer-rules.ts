@@ -46,7 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     path: 'src/definitions/',
     imports: [],
     reason:
-      'What an agent, an environment and a file are is plain data that stores, dialects and the core agree on.',
+      'What an agent, an environment, a file and the limits of a turn are is plain data that stores, dialects and the core agree on.',
   },
   contracts: {
     path: 'src/contracts/',
@@ -89,7 +89,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   config: {
     path: 'src/config/',
-    imports: ['errors', 'telemetry', 'contracts', 'src/pool/options.ts', 'src/session/limits.ts'],
+    imports: ['errors', 'telemetry', 'contracts', 'src/pool/options.ts'],
     reason:
       'Each room owns its schema and the configuration composes them; it reaches for nothing but schemas.',
   },
@@ -228,7 +228,7 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
   '@bomb.sh/tab': { rooms: ['cli'], reason: 'Shells ask the command line what could come next.' },
   yaml: { rooms: ['config', 'cli'], reason: 'Only the configuration is YAML.' },
   zod: {
-    rooms: ['config', 'pool', 'session', 'dialects', 'http', 'host', 'open-session-pool'],
+    rooms: ['definitions', 'config', 'pool', 'dialects', 'http', 'host', 'open-session-pool'],
     reason: 'Values are checked where they enter, once; inside, types suffice.',
   },
   '@fastify/multipart': {

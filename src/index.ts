@@ -24,7 +24,7 @@ export type { SessionClient, SessionMetrics } from './session/session-client.ts'
 export type { StreamHandle, TurnPhase } from './session/stream-handle.ts';
 export type { WhenUnread } from './session/turn-stream.ts';
 export type { SessionStatus } from './session/states.ts';
-export type { TurnLimits } from './session/limits.ts';
+export type { TurnLimits } from './definitions/turn-limits.ts';
 export type { AgentOptions } from './contracts/agent-driver.ts';
 export type { SeedMessage } from './contracts/transcripts.ts';
 export type { LogItem, Preview, PreviewBlock } from './events/preview.ts';

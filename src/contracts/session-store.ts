@@ -1,19 +1,7 @@
 import type { AgentOptions } from './agent-driver.ts';
 import type { TranscriptStore } from './transcripts.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 import type { EventRecord, SessionEvent, Usage } from '../events/record.ts';
-
-/** The limits of a turn, one per phase, all in milliseconds; `src/session/limits.ts` has their bounds and defaults. */
-export type TurnLimitName =
-  | 'queuedMs'
-  | 'startMs'
-  | 'firstMessageMs'
-  | 'firstTokenMs'
-  | 'silenceMs'
-  | 'toolMs'
-  | 'awaitingClientMs'
-  | 'retryingMs'
-  | 'turnMs'
-  | 'interruptMs';
 
 /** What is known of a session besides its events. */
 export interface SessionRow {
@@ -27,7 +15,7 @@ export interface SessionRow {
   readonly agentSessionId: string;
   readonly options: AgentOptions;
   /** Limits of its turns, where it has its own; the others are the host's. */
-  readonly limits: Readonly<Partial<Record<TurnLimitName, number>>>;
+  readonly limits: Readonly<Partial<TurnLimits>>;
   /** Absolute path of the workspace. */
   readonly workspace: string;
   /** Whether we made the workspace, for this session: then it goes with it. One that a caller named is never removed. */

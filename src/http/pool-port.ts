@@ -3,7 +3,7 @@ import type { SeedMessage } from '../contracts/transcripts.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord, PromptContent } from '../events/record.ts';
 import type { SessionInfo } from '../pool/session-info.ts';
-import type { TurnLimits } from '../session/limits.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 import type { StreamHandle } from '../session/stream-handle.ts';
 
 export type { SessionInfo };

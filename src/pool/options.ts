@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { turnLimitsSchema } from '../session/limits.ts';
+import { turnLimitsSchema } from '../definitions/turn-limits.ts';
 
 /** Settings of the session pool. */
 export const poolOptionsSchema = z

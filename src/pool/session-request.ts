@@ -1,7 +1,7 @@
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
-import type { TurnLimits } from '../session/limits.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 
 /** How a session is asked for. */
 export interface SessionRequest {

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { Journal } from './journal.ts';
-import { DEFAULT_TURN_LIMITS } from './limits.ts';
+import { DEFAULT_TURN_LIMITS } from '../definitions/turn-limits.ts';
 import { endBy, INTERRUPTED_BY_CLIENT } from './stop-cause.ts';
 import { promptRecord } from './turn-records.ts';
 import { Turn } from './turn.ts';

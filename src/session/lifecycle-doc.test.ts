@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { DEFAULT_TURN_LIMITS } from './limits.ts';
+import { DEFAULT_TURN_LIMITS } from '../definitions/turn-limits.ts';
 import { TRANSITIONS } from './states.ts';
 import { limitCause } from './stop-cause.ts';
 import type { TurnPhase } from './stream-handle.ts';

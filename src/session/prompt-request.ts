@@ -1,4 +1,4 @@
-import type { TurnLimits } from './limits.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 import type { WhenUnread } from './turn-stream.ts';
 
 /** What a caller may ask for with a prompt, beside its content. */

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { ask, makePool, text, type PoolFixture } from '../../test/support/pool-fixture.ts';
 import { HANGS, HANGS_DEAF, scriptOf, worksFor } from '../../test/support/scripts.ts';
-import type { TurnLimits } from './limits.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 
 useFakeClock();
 

@@ -1,4 +1,4 @@
-import type { TurnLimits } from './limits.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 import type { TurnPhase } from './stream-handle.ts';
 import { ERROR_KINDS, type ErrorCode } from '../errors.ts';
 import { NO_USAGE, type TurnEnd } from '../events/record.ts';

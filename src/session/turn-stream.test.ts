@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { DEFAULT_TURN_LIMITS } from './limits.ts';
+import { DEFAULT_TURN_LIMITS } from '../definitions/turn-limits.ts';
 import { endBy, INTERRUPTED_BY_CLIENT } from './stop-cause.ts';
 import { endRecords, promptRecord } from './turn-records.ts';
 import { TurnStream, type WhenUnread } from './turn-stream.ts';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { DEFAULT_TURN_LIMITS, type TurnLimits } from './limits.ts';
+import { DEFAULT_TURN_LIMITS, type TurnLimits } from '../definitions/turn-limits.ts';
 import { endBy, INTERRUPTED_BY_CLIENT, limitCause } from './stop-cause.ts';
 import type { TurnPhase } from './stream-handle.ts';
 import { Turn } from './turn.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AwaitedAnswers } from './awaited-answers.ts';
-import type { TurnLimits } from './limits.ts';
+import type { TurnLimits } from '../definitions/turn-limits.ts';
 import type { StopCause } from './stop-cause.ts';
 import type { TurnPhase } from './stream-handle.ts';
 import type { AgentOptions, AgentOutput } from '../contracts/agent-driver.ts';

@@ -9,7 +9,7 @@ import type { PromptContent } from '../../src/events/record.ts';
 import { poolOptionsSchema } from '../../src/pool/options.ts';
 import { PolicyAnswerer } from '../../src/pool/policy-answerer.ts';
 import { SessionPool, type SessionPoolParts } from '../../src/pool/session-pool.ts';
-import { turnLimitsSchema, type TurnLimits } from '../../src/session/limits.ts';
+import { turnLimitsSchema, type TurnLimits } from '../../src/definitions/turn-limits.ts';
 import { MemorySessionStore } from '../../src/store/memory/memory-session-store.ts';
 import type { LogFields, Telemetry } from '../../src/telemetry/telemetry.ts';
 

@@ -8,7 +8,7 @@ import type { TurnEnd } from '../../src/events/record.ts';
 import { poolOptionsSchema, type PoolOptions } from '../../src/pool/options.ts';
 import type { SessionPool } from '../../src/pool/session-pool.ts';
 import type { PromptRequest } from '../../src/session/prompt-request.ts';
-import { turnLimitsSchema, type TurnLimits } from '../../src/session/limits.ts';
+import { turnLimitsSchema, type TurnLimits } from '../../src/definitions/turn-limits.ts';
 import { startSimulator, type Simulator } from '../../src/simulator/simulator.ts';
 import type { LogFields, Telemetry } from '../../src/telemetry/telemetry.ts';
 import { agentsAlive, processesOf, workingFolder, type FoundProcess } from './leftovers.ts';

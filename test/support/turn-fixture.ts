@@ -3,7 +3,7 @@ import { echoScript } from '../../src/agent/scripted/script.ts';
 import type { AgentOptions } from '../../src/contracts/agent-driver.ts';
 import { PolicyAnswerer } from '../../src/pool/policy-answerer.ts';
 import { fingerprint } from '../../src/session/agent-options.ts';
-import { DEFAULT_TURN_LIMITS } from '../../src/session/limits.ts';
+import { DEFAULT_TURN_LIMITS } from '../../src/definitions/turn-limits.ts';
 import type { Attachment } from '../../src/session/link.ts';
 import { Turn } from '../../src/session/turn.ts';
 import { MemorySessionStore } from '../../src/store/memory/memory-session-store.ts';

@@ -3,8 +3,8 @@ import { describeIssues } from '../../../dialects/issues.ts';
 import { AGENT_EVENT_MODES } from '../../../dialects/anthropic-messages/wire.ts';
 import type { AgentEventMode } from '../../../dialects/anthropic-messages/wire.ts';
 import { RoundhouseError } from '../../../errors.ts';
-import { turnLimitOverridesSchema } from '../../../session/limits.ts';
-import type { TurnLimits } from '../../../session/limits.ts';
+import { turnLimitOverridesSchema } from '../../../definitions/turn-limits.ts';
+import type { TurnLimits } from '../../../definitions/turn-limits.ts';
 
 /** What `x-priority` stands for where a slot must be waited for. */
 const PRIORITIES = { low: -5, normal: 0, high: 5 } as const;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Gap } from '../../../events/preview.ts';
 import type { EventRecord, Usage } from '../../../events/record.ts';
-import { turnLimitOverridesSchema } from '../../../session/limits.ts';
+import { turnLimitOverridesSchema } from '../../../definitions/turn-limits.ts';
 import { TRANSITIONS, type SessionStatus } from '../../../session/states.ts';
 import type { TurnPhase } from '../../../session/stream-handle.ts';
 import type { SessionInfo } from '../../pool-port.ts';
