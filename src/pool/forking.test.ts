@@ -162,7 +162,15 @@ describe('a fork', () => {
     await ask(fixture, 'trunk', 'one');
     const client = await fixture.pool.getSessionClient('named', { workspace: '/named/a' });
     await collect(await client.prompt(text('one')));
-    const own = await fixture.pool.findClient('default', await forkOf(fixture));
+    const announced: unknown[] = [];
+    const fork = await fixture.pool.forkSession('default', 'trunk', {
+      eventId: undefined,
+      announce: async (id, ownWorkspace) => {
+        announced.push(id, ownWorkspace);
+      },
+    });
+    const own = await fixture.pool.findClient('default', fork.name);
+    expect(announced).toEqual([fork.id, own.row.workspace]);
     const trunkRow = (await fixture.pool.findClient('default', 'trunk')).row;
     expect(own.row).toMatchObject({ ownsWorkspace: true, options: trunkRow.options });
     expect(own.row.workspace).not.toBe(trunkRow.workspace);

@@ -1,5 +1,6 @@
 import { forkPoint, promptsBehind, type ForkPoint } from './fork-point.ts';
 import type { SessionQuota } from './session-quota.ts';
+import type { Announce } from './session-request.ts';
 import type { AgentDriver } from '../contracts/agent-driver.ts';
 import type { Host } from '../contracts/host.ts';
 import type { NewSession, SessionRow, SessionStore } from '../contracts/session-store.ts';
@@ -11,8 +12,8 @@ import { wallClockIso } from '../time/clock.ts';
 export interface ForkRequest {
   /** The event from which on the two differ; see {@link forkPoint}. Default: the end of what is complete. */
   readonly eventId: string | undefined;
-  /** Called with the id before the session is in the store, as for a new one. */
-  readonly announce: (id: string) => Promise<void>;
+  /** As for a new one. */
+  readonly announce: Announce;
 }
 
 export interface ForkingParts {
@@ -61,7 +62,7 @@ export class Forking {
     try {
       await this.#forkTranscript(source, agentSessionId, point);
       workspace = ownsWorkspace ? await host.createWorkspace(id) : source.workspace;
-      await announce(id);
+      await announce(id, ownsWorkspace ? workspace : undefined);
       const session: NewSession = {
         id,
         tenant,

@@ -44,15 +44,43 @@ test('a session is made without a process and without a place, under its id, ann
   const fixture = makePool();
   const announced: unknown[] = [];
   const row = await create(fixture, {
-    announce: async (id) => {
-      announced.push(id, await fixture.pool.getSessionInfo('default', id));
+    announce: async (id, ownWorkspace) => {
+      announced.push(id, await fixture.pool.getSessionInfo('default', id), ownWorkspace);
     },
   });
-  expect(announced).toEqual([row.id, undefined]);
+  expect(announced).toEqual([row.id, undefined, row.workspace]);
   expect(row).toMatchObject({ name: row.id, tenant: 'default', kind: 'named' });
   expect(fixture.driver.processes).toHaveLength(0);
   expect(fixture.pool.stats().residentSessions).toBe(0);
   expect(await ask(fixture, row.id, 'one')).toBe('You said: one. Before: nothing.');
+});
+
+test('a folder that was named is nobody’s to fill: it is not announced', async () => {
+  const fixture = makePool({ workspaces: { allowed: ['/named'] } });
+  const announced: unknown[] = [];
+  const announce: IdentifiedSession['announce'] = async (_id, ownWorkspace) => {
+    announced.push(ownWorkspace);
+  };
+  const row = await create(fixture, { workspace: '/named/a', announce });
+  await fixture.pool.forkSession('default', row.id, { eventId: undefined, announce });
+  expect(announced).toEqual([undefined, undefined]);
+});
+
+test('limits of its own stay with it, and with its forks, within the bounds of all', async () => {
+  const fixture = makePool();
+  const { id } = await create(fixture, { limits: { turnMs: 2_000 } });
+  const fork = await fixture.pool.forkSession('default', id, {
+    eventId: undefined,
+    announce: () => Promise.resolve(),
+  });
+  for (const name of [id, fork.id]) {
+    const { row, limits } = await fixture.pool.findClient('default', name);
+    expect(row.limits).toEqual({ turnMs: 2_000 });
+    expect(limits).toMatchObject({ turnMs: 2_000, toolMs: 1_800_000 });
+  }
+  await expect(create(fixture, { limits: { turnMs: 1 } })).rejects.toMatchObject({
+    code: 'invalid_request',
+  });
 });
 
 test('a prepared process is taken with its ids, and stays with its session', async () => {

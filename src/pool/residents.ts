@@ -2,6 +2,7 @@ import { newAgentSessionId, newSessionId } from '../events/ids.ts';
 import { NameMap } from './name-map.ts';
 import type { Places } from './places.ts';
 import type { SessionQuota } from './session-quota.ts';
+import type { Announce } from './session-request.ts';
 import type { Slot } from './slots.ts';
 import type { Spare, SpareWish } from './spares.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
@@ -28,15 +29,12 @@ export interface NewSessionRequest {
 /** What a session is made of whose name is its id. */
 export interface IdentifiedSessionRequest extends Pick<
   NewSessionRequest,
-  'tenant' | 'options' | 'workspace'
+  'tenant' | 'options' | 'limits' | 'workspace'
 > {
   /** Whether a process that was prepared for anybody may serve it: not where its processes get something of their own. */
   readonly mayTakeSpare: boolean;
-  /**
-   * Called with the id before anything is kept under it here. When it rejects there is no session; when what follows fails
-   * it is for the caller to take back.
-   */
-  readonly announce: (id: string) => Promise<void>;
+  /** Called before anything but the folder is there under the id. */
+  readonly announce: Announce;
 }
 
 export interface ResidentsParts {
@@ -61,8 +59,8 @@ export interface ResidentsParts {
 
 type UnnamedSessionRequest = Omit<NewSessionRequest, 'name'>;
 
-/** The name of a new session, once its id is minted. */
-type NameFor = (id: string) => Promise<string>;
+/** The name of a new session, once its id is minted and its folder is made, if it has one of its own. */
+type NameFor = (id: string, ownWorkspace: string | undefined) => Promise<string>;
 
 /** A session on its way into memory, and those who wait for it. */
 interface Arrival {
@@ -322,9 +320,9 @@ export class Residents {
     let place = mayTakeSpare ? places.tryAcquire() : undefined;
     try {
       const { row, spare } = await this.#createUnlimited(
-        { ...request, kind: 'named', limits: {}, history: [] },
-        async (id) => {
-          await announce(id);
+        { ...request, kind: 'named', history: [] },
+        async (id, ownWorkspace) => {
+          await announce(id, ownWorkspace);
           return id;
         },
         place !== undefined,
@@ -405,7 +403,7 @@ export class Residents {
   ): Promise<SessionRow> {
     const { store, owner } = this.#parts;
     const ownsWorkspace = named === undefined;
-    const name = await nameFor(ids.id);
+    const name = await nameFor(ids.id, ownsWorkspace ? ids.workspace : undefined);
     const createdAt = wallClockIso();
     return store.createSession({
       ...ids,

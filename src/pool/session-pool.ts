@@ -182,7 +182,7 @@ export class SessionPool {
    */
   async createSession(request: IdentifiedSession): Promise<SessionRow> {
     this.#checkEnabled();
-    const { tenant, agent, mayTakeSpare, announce } = request;
+    const { tenant, agent, limits, mayTakeSpare, announce } = request;
     const workspace =
       request.workspace === undefined
         ? undefined
@@ -191,6 +191,7 @@ export class SessionPool {
     return this.#population.createIdentified({
       tenant,
       options: agent,
+      limits: checkedLimits(limits) ?? {},
       workspace,
       mayTakeSpare,
       announce,

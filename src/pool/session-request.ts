@@ -36,14 +36,19 @@ export interface IdentifiedSession {
   readonly agent: AgentOptions;
   /** As {@link SessionRequest.workspace}. */
   readonly workspace?: string | undefined;
+  /** Of its turns, within the bounds of `pool.limits`, whose values the others are. Default: none of its own. */
+  readonly limits?: Partial<TurnLimits>;
   /** Whether a process that was prepared for anybody may serve it: not where its processes get something of their own. */
   readonly mayTakeSpare: boolean;
-  /**
-   * Called with the id before the session is in the store. When it rejects there is no session; when what follows fails it
-   * is for the caller to take back.
-   */
-  readonly announce: (id: string) => Promise<void>;
+  readonly announce: Announce;
 }
+
+/**
+ * Called with the id of a session before it is in the store, and with the folder that was made for it: undefined where it
+ * works in one that was named. When it rejects there is no session, and no folder; when what follows fails, what was done
+ * elsewhere is for the caller to take back.
+ */
+export type Announce = (id: string, ownWorkspace: string | undefined) => Promise<void>;
 
 /** What of a request has been looked at. */
 export interface CheckedRequest {
