@@ -68,8 +68,8 @@ export const ERROR_KINDS = {
     400,
     'invalid_request_error',
     false,
-    'The folder of the session is not there, or is no folder, or the server may not enter it.',
-    'Make the folder, or name another.',
+    'The folder of the session is not there, or is no folder, or the server may not enter it; or the repository for it can not be cloned.',
+    'Make the folder, or name another; what a clone failed of, the message says.',
   ),
   not_found: kind(404, 'not_found_error', false, 'No such route or resource.', 'Check the path.'),
   session_not_found: kind(

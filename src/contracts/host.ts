@@ -38,6 +38,14 @@ export interface FileToPlace {
   open(): Promise<AsyncIterable<Uint8Array>>;
 }
 
+/** A repository of git on this machine. */
+export interface RepositoryToClone {
+  /** The real, absolute path of the folder that it stands in, with a working tree or bare. */
+  readonly path: string;
+  /** A branch, a tag or the full id of a commit; null: what is checked out there. */
+  readonly ref: string | null;
+}
+
 /** The machine, as far as processes and folders go. */
 export interface Host {
   /**
@@ -69,11 +77,23 @@ export interface Host {
    * has a `/proc`). What `open` rejects with comes out as it is.
    */
   placeFiles(workspace: string, files: readonly FileToPlace[]): Promise<void>;
+  /**
+   * Clones a repository into a workspace in which there is nothing, for this user only, within 120 s. Nothing that stands in
+   * the repository runs, and nothing outside of its folder is read. `invalid_request` for what is no repository or no ref of
+   * it, `unsupported_field` without git, `workspace_unavailable` when it can't be cloned; rejects with the signal's reason
+   * when that aborts. Then git has ended, and the workspace is for the caller to remove.
+   */
+  cloneRepository(
+    workspace: string,
+    repository: RepositoryToClone,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Removes a workspace that {@link Host.createWorkspace} made; any other path is left alone. */
   removeWorkspace(path: string): Promise<void>;
   /**
-   * Removes workspaces that were made for sessions which never came to be: those of unknown sessions that are empty. Nothing
-   * that somebody put there is lost, also where the store was. Returns how many there were. Call once, before any start.
+   * Removes workspaces that were made for sessions which never came to be: those of unknown sessions that are empty, or hold
+   * a clone that was broken off. Nothing that somebody put there is lost, also where the store was. Returns how many there
+   * were. Call once, before any start.
    */
   sweepWorkspaces(isKnown: (sessionId: string) => Promise<boolean>): Promise<number>;
   /**

@@ -6,11 +6,13 @@ import type {
   Host,
   LeftFolder,
   ProcessRecord,
+  RepositoryToClone,
   SweepResult,
 } from '../contracts/host.ts';
 import type { ProcessTable } from './process-table.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { errorText } from '../errors.ts';
+import { cloneRepository } from './clone-repository.ts';
 import { endProcesses } from './end-processes.ts';
 import { findFolder } from './find-folder.ts';
 import {
@@ -22,6 +24,7 @@ import {
 } from './folders.ts';
 import { placeFiles } from './place-files.ts';
 import { ProcessRegistry } from './process-registry.ts';
+import { forgetUnfinished, isUnfinished, whileUnfinished } from './unfinished.ts';
 
 /** What a host is made of. */
 export interface LocalHostOptions {
@@ -110,6 +113,21 @@ export class LocalHost implements Host {
     return placeFiles(workspace, files);
   }
 
+  cloneRepository(
+    workspace: string,
+    repository: RepositoryToClone,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return whileUnfinished(workspace, () =>
+      cloneRepository(workspace, repository, {
+        spawnPrefix: this.spawnPrefix,
+        path: process.env['PATH'] ?? '',
+        log: this.#telemetry.log,
+        signal,
+      }),
+    );
+  }
+
   async removeWorkspace(path: string): Promise<void> {
     await removeOwnFolder(this.#workspaces, path);
   }
@@ -117,8 +135,13 @@ export class LocalHost implements Host {
   async sweepWorkspaces(isKnown: (sessionId: string) => Promise<boolean>): Promise<number> {
     let removed = 0;
     for (const name of await ownFolders(this.#workspaces)) {
-      if (!(await isKnown(name)) && (await removeIfEmpty(join(this.#workspaces, name))))
-        removed += 1;
+      if (await isKnown(name)) continue;
+      const path = join(this.#workspaces, name);
+      const gone = (await isUnfinished(path))
+        ? await removeOwnFolder(this.#workspaces, path)
+        : await removeIfEmpty(path);
+      await forgetUnfinished(path);
+      if (gone) removed += 1;
     }
     return removed;
   }

@@ -3,6 +3,7 @@ import type {
   FoundFolder,
   Host,
   LeftFolder,
+  RepositoryToClone,
   SweepResult,
 } from '../../src/contracts/host.ts';
 
@@ -16,6 +17,7 @@ export class FakeHost implements Host {
   /** What the records of processes would tell; drivers without processes write none. */
   readonly sessionsOfFolders = new Map<string, string>();
   readonly placed: string[] = [];
+  readonly cloned: (RepositoryToClone & { readonly workspace: string })[] = [];
   placedBytes = 0;
   freeBytes = 8 * 2 ** 30;
 
@@ -61,6 +63,12 @@ export class FakeHost implements Host {
       for await (const piece of await file.open()) this.placedBytes += piece.byteLength;
       this.placed.push(`${workspace}${file.mountPath}`);
     }
+  }
+
+  /** Remembers what, and where. */
+  cloneRepository(workspace: string, repository: RepositoryToClone): Promise<void> {
+    this.cloned.push({ ...repository, workspace });
+    return Promise.resolve();
   }
 
   removeWorkspace(path: string): Promise<void> {
