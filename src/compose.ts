@@ -15,6 +15,7 @@ import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
 import type { ClientTool, ToolEndpoint } from './contracts/tool-endpoint.ts';
+import { RoundhouseError } from './errors.ts';
 import { createHost } from './host/create-host.ts';
 import { AgentMessages } from './log/agent-messages.ts';
 import type { TailLimits } from './log/tail.ts';
@@ -139,7 +140,11 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
     });
     await pool.recover();
+    const closing = new AbortController();
     const shutDown = async (drainMs: number | undefined): Promise<void> => {
+      closing.abort(
+        new RoundhouseError('draining', 'The server is shutting down; retry elsewhere.'),
+      );
       await pool.drain(drainMs);
       await toolEndpoint.close();
       files.close();
@@ -155,6 +160,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       pool,
       placeFiles: ({ tenant, workspace, ownsWorkspace }, resources) =>
         files.place(tenant, resources, { path: workspace, own: ownsWorkspace }),
+      cloneRepository: async (tenant, workspace, { path, ref }) => {
+        const repository = { path: await folders.find(tenant, path), ref };
+        await host.cloneRepository(workspace, repository, closing.signal);
+      },
     });
     return {
       pool,

@@ -92,7 +92,7 @@ export class Environments {
   async check(tenant: string, definition: EnvironmentDefinition): Promise<EnvironmentDefinition> {
     const { workspace } = definition;
     this.#checkVariables(definition);
-    if (workspace.type === 'folder' && !(await this.#rules.folderAllowed(tenant, workspace.path))) {
+    if (workspace.type !== 'fresh' && !(await this.#rules.folderAllowed(tenant, workspace.path))) {
       throw new RoundhouseError(
         'invalid_request',
         `roundhouse.workspace.path: expected a folder that exists and that the operator allows (workspaces.allowed, or the workspaces of the key), got ${JSON.stringify(workspace.path.slice(0, 200))}; choose another one, or ask the operator`,

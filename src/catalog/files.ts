@@ -167,7 +167,7 @@ export class Files {
     if (!own) {
       throw new RoundhouseError(
         'unsupported_field',
-        'resources: files can be mounted only where the environment gives each session a fresh workspace; in a folder of your own, put them there yourself',
+        'resources: files can be mounted only where the environment gives each session a workspace of its own, fresh or a clone; in a folder of yours, put them there yourself',
       );
     }
     for (const { file_id: id } of resources) await this.#readable(tenant, id);

@@ -35,6 +35,8 @@ async function world(store: CatalogStore = new MemoryCatalogStore(), joined = fa
     environments,
     rules: AGENT_RULES,
     pool: fixture.pool,
+    cloneRepository: (_tenant, workspace, repository) =>
+      fixture.host.cloneRepository(workspace, repository),
   });
   const agent = await agents.create(TENANT, anAgent());
   const environment = await environments.create(

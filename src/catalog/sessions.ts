@@ -1,12 +1,14 @@
 import type { CatalogStore } from '../contracts/catalog-store.ts';
+import type { RepositoryToClone } from '../contracts/host.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
-import type { EnvironmentDefinition } from '../definitions/environment.ts';
+import type { Workspace } from '../definitions/environment.ts';
 import type { Kept, KeptList } from '../definitions/kept.ts';
 import type { SessionDefinition, SessionResource } from '../definitions/session.ts';
 import { RoundhouseError } from '../errors.ts';
 import { newResourceId, newSessionId } from '../events/ids.ts';
 import type { PromptContent } from '../events/record.ts';
+import type { Announce } from '../pool/session-request.ts';
 import type { SessionPool } from '../pool/session-pool.ts';
 import { wallClockIso } from '../time/clock.ts';
 import { planAgent, type AgentRules } from './agent-plan.ts';
@@ -52,6 +54,13 @@ export interface SessionForkDraft {
   readonly title: string | null | undefined;
 }
 
+/** What a session is made of, by whatever way. */
+interface Made {
+  readonly definition: SessionDefinition;
+  readonly workspace: Workspace;
+  readonly prompts: SessionDraft['prompts'];
+}
+
 /** What of the pool the resource works with. */
 export type SessionsPool = Pick<
   SessionPool,
@@ -93,6 +102,16 @@ export type PlaceFiles = (
   resources: readonly SessionResource[],
 ) => Promise<void>;
 
+/**
+ * Clones a repository of this host into the folder that was made for a session. Rejects where that can't be: then there is no
+ * session.
+ */
+export type CloneRepository = (
+  tenant: string,
+  ownWorkspace: string,
+  repository: RepositoryToClone,
+) => Promise<void>;
+
 export interface SessionsParts {
   readonly store: CatalogStore;
   readonly agents: Agents;
@@ -101,6 +120,7 @@ export interface SessionsParts {
   readonly pool: SessionsPool;
   /** Without it sessions have no files: `unsupported_field`. */
   readonly placeFiles?: PlaceFiles;
+  readonly cloneRepository: CloneRepository;
 }
 
 /**
@@ -119,8 +139,9 @@ export class Sessions {
   /**
    * Makes a session. It has no process yet, unless a prepared one was ready; its prompts are in the store when this
    * resolves. Rejects with `not_found` or `agent_archived`, `environment_archived` for what it is made of, with
-   * `unsupported_field` for an agent that this host can't run, `invalid_request` for a budget that can't be kept, with what the pool refuses a new session or a prompt for;
-   * then there is none.
+   * `unsupported_field` for an agent that this host can't run, `invalid_request` for a budget that can't be kept, with what
+   * the pool refuses a new session or a prompt for, with what {@link Host.cloneRepository} refuses, which it waits for; then
+   * there is none.
    */
   async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
     const { environments, rules, pool } = this.#parts;
@@ -138,11 +159,13 @@ export class Sessions {
       resources: draft.resources.map(newResource),
       budget: draft.budget,
     };
-    return this.#make(tenant, definition, draft.prompts, (announce) =>
+    const { workspace, limits } = environment.body;
+    return this.#make(tenant, { definition, workspace, prompts: draft.prompts }, (announce) =>
       pool.createSession({
         tenant,
         agent: options,
-        workspace: folderOf(environment.body),
+        workspace: workspace.type === 'folder' ? workspace.path : undefined,
+        limits,
         mayTakeSpare: Object.keys(environment.body.variables).length === 0,
         announce,
       }),
@@ -151,8 +174,9 @@ export class Sessions {
 
   /**
    * Makes a session that begins as a copy of another one, archived or not, up to a complete point; what was given to that one
-   * is given to it: the agent, the environment, metadata, files, a budget of the same height. Rejects with `not_found`,
-   * `environment_archived`, `session_busy`, and with what the pool refuses a fork for; then there is none.
+   * is given to it: the agent, the environment, metadata, files, a budget of the same height, limits; a clone is made anew, as
+   * the environment says now. Rejects with `not_found`, `environment_archived`, `session_busy`, and with what the pool refuses
+   * a fork for, or the host a clone; then there is none.
    */
   async fork(
     tenant: string,
@@ -171,7 +195,8 @@ export class Sessions {
       ),
       forkedFrom: { sessionId: id, eventId: eventId ?? null },
     };
-    return this.#make(tenant, definition, [], (announce) =>
+    const { workspace } = environment.body;
+    return this.#make(tenant, { definition, workspace, prompts: [] }, (announce) =>
       pool.forkSession(tenant, id, { eventId, announce }),
     );
   }
@@ -258,14 +283,16 @@ export class Sessions {
    */
   async #make(
     tenant: string,
-    definition: SessionDefinition,
-    prompts: SessionDraft['prompts'],
-    makeRow: (announce: (id: string) => Promise<void>) => Promise<SessionRow>,
+    { definition, workspace, prompts }: Made,
+    makeRow: (announce: Announce) => Promise<SessionRow>,
   ): Promise<SessionView> {
     let kept: Kept<SessionDefinition> | undefined;
     try {
-      const row = await makeRow(async (id) => {
+      const row = await makeRow(async (id, ownWorkspace) => {
         kept = await this.#documents.create(tenant, definition, id);
+        // Before the session is there, so that nobody prompts it in half a clone.
+        if (workspace.type === 'git_clone' && ownWorkspace !== undefined)
+          await this.#parts.cloneRepository(tenant, ownWorkspace, workspace);
       });
       if (definition.resources.length > 0)
         await this.#parts.placeFiles?.(row, definition.resources);
@@ -325,10 +352,6 @@ function inUse<Body>(kept: Kept<Body>, kind: 'agent' | 'environment'): Kept<Body
     `${kind}_archived`,
     `The ${kind} ${kept.id} was archived at ${kept.archivedAt}: no session can be made with it any more; use another one.`,
   );
-}
-
-function folderOf({ workspace }: EnvironmentDefinition): string | undefined {
-  return workspace.type === 'folder' ? workspace.path : undefined;
 }
 
 /** As Claude Code names its own forks. */

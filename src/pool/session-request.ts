@@ -37,7 +37,7 @@ export interface IdentifiedSession {
   /** As {@link SessionRequest.workspace}. */
   readonly workspace?: string | undefined;
   /** Of its turns, within the bounds of `pool.limits`, whose values the others are. Default: none of its own. */
-  readonly limits?: Partial<TurnLimits>;
+  readonly limits?: Partial<TurnLimits> | undefined;
   /** Whether a process that was prepared for anybody may serve it: not where its processes get something of their own. */
   readonly mayTakeSpare: boolean;
   readonly announce: Announce;

@@ -10,6 +10,7 @@ import type {
 import { BetaEnvironmentArchivedError } from '@anthropic-ai/sdk/resources/beta/environments/environments';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { EnvironmentExtension } from '../../src/dialects/managed-agents/environments.ts';
+import { turnLimitsSchema } from '../../src/definitions/turn-limits.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { loadConfig, PrometheusMetrics, startServer } from '../../src/server.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
@@ -29,7 +30,11 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** Requests with our extension: the SDK sends on what its types don't know. */
 type Create = EnvironmentCreateParams & {
-  roundhouse?: { workspace?: object | null; variables?: Record<string, object | null> };
+  roundhouse?: {
+    workspace?: object | null;
+    variables?: Record<string, object | null>;
+    limits?: Record<string, number | null> | null;
+  };
 };
 type Update = EnvironmentUpdateParams & Pick<Create, 'roundhouse'>;
 
@@ -72,7 +77,7 @@ describe("the examples of the SDK's own documentation", () => {
       created_at: expect.stringMatching(TIME),
       updated_at: environment.created_at,
       archived_at: null,
-      roundhouse: { workspace: { type: 'fresh' }, variables: {} },
+      roundhouse: { workspace: { type: 'fresh' }, variables: {}, limits: {} },
     });
   });
 
@@ -227,6 +232,56 @@ describe('our extension', () => {
     expect(extensionOf(fresh)?.workspace).toEqual({ type: 'fresh' });
   });
 
+  it('names the repository that each session gets a clone of, in a folder that the operator allows', async () => {
+    const clone = { type: 'git_clone', path: '/srv/shared' };
+    const environment = await create({ name: 'a', roundhouse: { workspace: clone } });
+    expect(extensionOf(environment)?.workspace).toEqual({ ...clone, ref: null });
+    const workspace = { ...clone, ref: 'feature/x' };
+    const changed = await update(environment.id, { roundhouse: { workspace } });
+    expect(extensionOf(changed)?.workspace).toEqual(workspace);
+    const again = await update(environment.id, {
+      roundhouse: { workspace: { ...workspace, ref: null } },
+    });
+    expect(extensionOf(again)?.workspace).toEqual({ ...clone, ref: null });
+    const outside = update(environment.id, {
+      roundhouse: { workspace: { type: 'git_clone', path: '/etc' } },
+    });
+    const { message } = await failure(outside, BadRequestError);
+    expect(message).toContain('roundhouse.workspace.path: ');
+  });
+
+  it('patches limits of turns, which are those of the configuration in the API’s spelling', async () => {
+    const every = [
+      'queued_ms',
+      'start_ms',
+      'first_message_ms',
+      'first_token_ms',
+      'silence_ms',
+      'tool_ms',
+      'awaiting_client_ms',
+      'retrying_ms',
+      'turn_ms',
+      'interrupt_ms',
+    ];
+    expect(every).toHaveLength(Object.keys(turnLimitsSchema.shape).length);
+    const limitsOf20s = Object.fromEntries(every.map((name) => [name, 20_000]));
+    const environment = await create({ name: 'a', roundhouse: { limits: limitsOf20s } });
+    expect(extensionOf(environment)?.limits).toEqual(limitsOf20s);
+    const { id } = environment;
+    const nothing = Object.fromEntries(every.map((name) => [name, null]));
+    const limits = { ...nothing, turn_ms: 5_000, tool_ms: 1_000 };
+    const patched = await update(id, { roundhouse: { limits } });
+    expect(extensionOf(patched)?.limits).toEqual({ turn_ms: 5_000, tool_ms: 1_000 });
+    const more = await update(id, { roundhouse: { limits: { tool_ms: null, start_ms: 2_000 } } });
+    expect(extensionOf(more)?.limits).toEqual({ turn_ms: 5_000, start_ms: 2_000 });
+    for (const roundhouse of [{}, { limits: null }, { limits: {} }]) {
+      expect(extensionOf(await update(id, { roundhouse }))?.limits).toEqual({
+        turn_ms: 5_000,
+        start_ms: 2_000,
+      });
+    }
+  });
+
   it('keeps variables by name and never shows a secret again, in no answer', async () => {
     const environment = await create({
       name: 'a',
@@ -291,6 +346,7 @@ describe('our extension', () => {
 const long = (length: number): string => 'x'.repeat(length);
 const pairs = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, 'v']));
+const withLimits = (limits: object) => ({ roundhouse: { limits } });
 const withVariables = (over: object) => ({ roundhouse: { variables: over } });
 
 describe('a body', () => {
@@ -321,6 +377,25 @@ describe('a body', () => {
       'roundhouse.workspace.path',
       { roundhouse: { workspace: { type: 'folder', path: '/srv/shared\0' } } },
     ],
+    ...['', '--upload-pack=x', '-b', 'a b', 'a..b', 'a\0'].map((ref): [string, object] => [
+      'roundhouse.workspace.ref',
+      { roundhouse: { workspace: { type: 'git_clone', path: '/srv/shared', ref } } },
+    ]),
+    [
+      'roundhouse.workspace.path',
+      { roundhouse: { workspace: { type: 'git_clone', path: 'srv' } } },
+    ],
+    ['roundhouse.workspace.path', { roundhouse: { workspace: { type: 'git_clone' } } }],
+    [
+      'roundhouse.workspace.url',
+      { roundhouse: { workspace: { type: 'git_clone', path: '/srv/shared', url: 'x' } } },
+    ],
+    ['roundhouse.limits.turnMs', withLimits({ turnMs: 5_000 })],
+    ['roundhouse.limits.memory', withLimits({ memory: 1 })],
+    ['roundhouse.limits.turn_ms', withLimits({ turn_ms: 999 })],
+    ['roundhouse.limits.turn_ms', withLimits({ turn_ms: 2_147_483_648 })],
+    ['roundhouse.limits.turn_ms', withLimits({ turn_ms: 1_000.5 })],
+    ['roundhouse.limits.turn_ms', withLimits({ turn_ms: '5000' })],
     ['roundhouse.variables.APP-X', withVariables({ 'APP-X': { value: 'x' } })],
     ['roundhouse.variables.APP_X', withVariables({ APP_X: 'x' })],
     ['roundhouse.variables.APP_X.value', withVariables({ APP_X: { secret: true } })],
@@ -359,8 +434,6 @@ describe('a body', () => {
     ['config.packages.pip', { config: { type: 'cloud', packages: { pip: ['pandas'] } } }],
     ['config.packages.apt', { config: { type: 'cloud', packages: { apt: 'ffmpeg' } } }],
     ['scope', { scope: 'account' }],
-    ['roundhouse.workspace', { roundhouse: { workspace: { type: 'git_clone', path: '/x' } } }],
-    ['roundhouse.limits', { roundhouse: { limits: { memory: 1 } } }],
   ])('that asks for what this host can not do is refused by name: %s (%#)', async (field, over) => {
     const { id } = await create({ name: 'a' });
     for (const path of ['/v1/environments', `/v1/environments/${id}`]) {

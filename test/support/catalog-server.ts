@@ -113,6 +113,8 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     rules: agentRules,
     pool,
     ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
+    cloneRepository: (_tenant, workspace, repository) =>
+      fixture.host.cloneRepository(workspace, repository),
   });
   const files = new Files({
     store: store.catalog,

@@ -4,6 +4,7 @@ import type {
 } from '@anthropic-ai/sdk/resources/beta/environments/environments';
 import { z } from 'zod';
 import { metadata, time } from './common-schema.ts';
+import { apiLimits } from './limits-schema.ts';
 
 /** What `toEnvironment` makes, as the document of the API shows it. */
 
@@ -40,11 +41,13 @@ export const environmentAnswer = z
         workspace: z.discriminatedUnion('type', [
           z.object({ type: z.literal('fresh') }),
           z.object({ type: z.literal('folder'), path: z.string() }),
+          z.object({ type: z.literal('git_clone'), path: z.string(), ref: z.string().nullable() }),
         ]),
         variables: z.record(
           z.string(),
           z.object({ secret: z.boolean(), value: z.string().exactOptional() }),
         ),
+        limits: apiLimits,
       })
       .describe('Ours, not in the API. A secret variable has no value here.'),
   })

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { GIT_REF_RULE, isGitRef } from '../../definitions/git-ref.ts';
 import { metadata, metadataPatch, name } from './common-schema.ts';
 import { ENVIRONMENT_FIELDS } from './fields.ts';
+import { apiLimits, apiLimitsPatch } from './limits-schema.ts';
 import { isEmptyList, refusal, refusedField, refusedVariant } from './parse-body.ts';
 
 /** Bodies of `POST /v1/environments` and `POST /v1/environments/{id}`. */
@@ -33,14 +35,20 @@ const cloud = z.strictObject({
     .nullish(),
 });
 
+const absolutePath = z.string().max(MAX_PATH_CHARS).refine(isAbsolute, 'expected an absolute path');
+
 const workspace = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('fresh') }),
+  z.strictObject({ type: z.literal('folder'), path: absolutePath }),
   z.strictObject({
-    type: z.literal('folder'),
-    path: z.string().max(MAX_PATH_CHARS).refine(isAbsolute, 'expected an absolute path'),
+    type: z.literal('git_clone'),
+    path: absolutePath,
+    ref: z.string().refine(isGitRef, `expected ${GIT_REF_RULE}`).nullish(),
   }),
-  refusedVariant('git_clone', ENVIRONMENT_FIELDS['roundhouse.workspace.git_clone']),
 ]);
+
+/** What a body says of the workspace. */
+export type WorkspaceInput = z.output<typeof workspace>;
 
 const variableName = z
   .string()
@@ -54,8 +62,6 @@ const variable = z.strictObject({
   value: z.string().max(MAX_VALUE_CHARS).refine(hasNoNul, 'expected text without NUL'),
   secret: z.boolean().optional(),
 });
-
-const limits = refusedField(ENVIRONMENT_FIELDS['roundhouse.limits']);
 
 const common = {
   config: cloud.nullish(),
@@ -74,7 +80,7 @@ export const environmentCreateSchema = z.strictObject({
     .strictObject({
       workspace: workspace.nullish(),
       variables: z.record(variableName, variable).nullish(),
-      limits,
+      limits: apiLimits.nullish(),
     })
     .nullish(),
 });
@@ -87,7 +93,7 @@ export const environmentUpdateSchema = z.strictObject({
     .strictObject({
       workspace: workspace.nullish(),
       variables: z.record(variableName, variable.nullable()).nullish(),
-      limits,
+      limits: apiLimitsPatch.nullish(),
     })
     .nullish(),
 });

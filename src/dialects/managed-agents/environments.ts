@@ -3,7 +3,12 @@ import type { EnvironmentDefinition, Variable, Workspace } from '../../definitio
 import type { Kept } from '../../definitions/kept.ts';
 import { RoundhouseError } from '../../errors.ts';
 import { checkMetadata, patched } from './common-schema.ts';
-import { environmentCreateSchema, environmentUpdateSchema } from './environment-schema.ts';
+import {
+  environmentCreateSchema,
+  environmentUpdateSchema,
+  type WorkspaceInput,
+} from './environment-schema.ts';
+import { toApiLimits, toTurnLimits } from './limits-schema.ts';
 import { parseBody } from './parse-body.ts';
 
 const MAX_VARIABLES = 64;
@@ -17,6 +22,8 @@ export interface EnvironmentExtension {
   readonly variables: Readonly<
     Record<string, { readonly secret: boolean; readonly value?: string }>
   >;
+  /** By their names in the API, ms. Those that are left out are the host's. */
+  readonly limits: Readonly<Record<string, number>>;
 }
 
 /**
@@ -36,6 +43,7 @@ export function parseEnvironmentCreate(body: unknown): EnvironmentDefinition {
     metadata: metadata ?? {},
     workspace: workspaceOf(roundhouse?.workspace),
     variables: variablesOf({}, roundhouse?.variables),
+    limits: toTurnLimits(roundhouse?.limits),
   });
 }
 
@@ -59,6 +67,7 @@ export function parseEnvironmentUpdate(
       metadata: patched(current.metadata, metadata, (value) => value === ''),
       workspace: workspace === undefined ? current.workspace : workspaceOf(workspace),
       variables: variablesOf(current.variables, roundhouse?.variables),
+      limits: toTurnLimits(patched(toApiLimits(current.limits), roundhouse?.limits)),
     });
 }
 
@@ -66,7 +75,7 @@ export function parseEnvironmentUpdate(
 export function toEnvironment(
   environment: Kept<EnvironmentDefinition>,
 ): BetaEnvironment & { readonly roundhouse: EnvironmentExtension } {
-  const { name, description, metadata, workspace, variables } = environment.body;
+  const { name, description, metadata, workspace, variables, limits } = environment.body;
   return {
     type: 'environment',
     id: environment.id,
@@ -90,6 +99,7 @@ export function toEnvironment(
           secret ? { secret } : { value, secret },
         ]),
       ),
+      limits: toApiLimits(limits),
     },
   };
 }
@@ -109,11 +119,9 @@ function checked(definition: EnvironmentDefinition): EnvironmentDefinition {
   );
 }
 
-/** A clone has been refused by the schema. */
-function workspaceOf(given: { type: string; path?: unknown } | null | undefined): Workspace {
-  return given?.type === 'folder' && typeof given.path === 'string'
-    ? { type: 'folder', path: given.path }
-    : FRESH;
+function workspaceOf(given: WorkspaceInput | null | undefined): Workspace {
+  if (given?.type !== 'git_clone') return given ?? FRESH;
+  return { ...given, ref: given.ref ?? null };
 }
 
 /** A new value without a word about secrecy is as secret as the old one was. */

@@ -134,13 +134,20 @@ export const ENVIRONMENT_FIELDS = {
   'scope.account': refused('an environment belongs to its key'),
   roundhouse: takesEffect('Ours, not in the API; see below.'),
   'roundhouse.workspace': takesEffect(
-    '`{"type": "fresh"}` (default): an empty folder for each session. `{"type": "folder", "path"}`: that folder, which the operator must have allowed. Null on update: the default.',
+    '`{"type": "fresh"}` (default): an empty folder for each session. `{"type": "folder", "path"}`: that folder, which the operator must have allowed. `{"type": "git_clone", "path", "ref"?}`: a clone for each session. Null on update: the default.',
   ),
-  'roundhouse.workspace.git_clone': refused('clones can not be made yet'),
+  'roundhouse.workspace.path': takesEffect(
+    'An absolute path on this host, of those that the operator allows; for a clone the folder of a git repository, with a working tree or bare.',
+  ),
+  'roundhouse.workspace.ref': takesEffect(
+    'Of a clone: a branch, a tag or the full id of a commit. Null, or left out: what is checked out there.',
+  ),
   'roundhouse.variables': takesEffect(
     'At most 64, by name: `{"value", "secret"?}`, values up to 32,768 characters; names that the operator has allowed (`environments.variables`). A secret value is never shown again. On update a patch: null removes.',
   ),
-  'roundhouse.limits': refused('limits of an environment can not be kept yet'),
+  'roundhouse.limits': takesEffect(
+    'Limits of the turns of its sessions, in ms, by name: those of `pool.limits`, written as `turn_ms`, `first_token_ms`, `tool_ms`, …, within the same bounds. Those that are left out are the host’s. On update a patch: null removes.',
+  ),
   betas: HEADER,
   workspace_id: WORKSPACE,
 } as const satisfies Record<
@@ -176,7 +183,7 @@ export const SESSION_FIELDS = {
   'initial_events.*.content.*.type.redacted': refused('the agent needs the text itself'),
   metadata: METADATA,
   resources: takesEffect(
-    'Files, at most 100, at different places; only where the environment gives each session a fresh workspace. Not on update.',
+    'Files, at most 100, at different places; only where the environment gives each session a workspace of its own. Not on update.',
   ),
   'resources.*.file_id': takesEffect('A file that was uploaded.'),
   'resources.*.mount_path': takesEffect(

@@ -24,7 +24,14 @@ export function fullApp(options: Partial<HttpOptions> = {}): TestApp {
   const agents = new Agents({ store, rules: AGENT_RULES });
   const environments = new Environments({ store, rules });
   const pool = NO_SESSIONS;
-  const sessions = new Sessions({ store, agents, environments, rules: AGENT_RULES, pool });
+  const sessions = new Sessions({
+    store,
+    agents,
+    environments,
+    rules: AGENT_RULES,
+    pool,
+    cloneRepository: () => Promise.reject(new Error('There is no workspace here.')),
+  });
   const events = new SessionEvents({ sessions, pool, store: new MemorySessionStore() });
   return testApp(options, new FakePool(), {
     catalog: {
