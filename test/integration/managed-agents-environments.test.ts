@@ -15,6 +15,8 @@ import { hashKey } from '../../src/http/auth.ts';
 import { loadConfig, PrometheusMetrics, startServer } from '../../src/server.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
 import { catalogServer, failure, type CatalogServer } from '../support/catalog-server.ts';
+import { untilIdle, userMessage } from '../support/agent-sessions.ts';
+import { HANGS, scriptOf } from '../support/scripts.ts';
 import { officialClient } from '../support/official-client.ts';
 
 let server: CatalogServer;
@@ -458,6 +460,47 @@ describe('a body', () => {
     });
     expect(response.status).toBe(400);
     expect(await response.text()).toContain(field);
+  });
+});
+
+/** A session of a new environment with these limits. */
+async function sessionWith(limits: Record<string, number>) {
+  const environment = await create({ name: 'a', roundhouse: { limits } });
+  const agent = await server.alice.beta.agents.create({ name: 'a', model: 'claude-opus-5-5' });
+  const session = await server.alice.beta.sessions.create({
+    agent: agent.id,
+    environment_id: environment.id,
+  });
+  return { environment, session };
+}
+
+/** Limits of the session's own, as it is now. */
+async function limitsOf(id: string): Promise<unknown> {
+  return (await server.fixture.pool.getSessionInfo('alice', id))?.limits;
+}
+
+describe('limits of an environment', () => {
+  beforeEach(async () => {
+    server = await catalogServer({ pool: { driver: { script: scriptOf({ hang: HANGS }) } } });
+  });
+
+  it('end a turn that takes longer', async () => {
+    const { session } = await sessionWith({ turn_ms: 1_000 });
+    const events = await untilIdle(server.alice, session.id, [userMessage('hang')]);
+    const error = events.find(({ type }) => type === 'session.error');
+    expect(JSON.stringify(error)).toContain('1000 ms');
+  });
+
+  it('stay with a session and its forks, whatever becomes of the environment and the agent', async () => {
+    const { environment, session } = await sessionWith({ turn_ms: 5_000 });
+    await update(environment.id, { roundhouse: { limits: { turn_ms: 6_000, tool_ms: 2_000 } } });
+    await server.alice.beta.sessions.update(session.id, { agent: { tools: [] } });
+    const fork = await server.alice.post<{ id: string }>(
+      `/v1/sessions/${session.id}/roundhouse/fork`,
+      { body: {} },
+    );
+    expect(await limitsOf(session.id)).toEqual({ turnMs: 5_000 });
+    expect(await limitsOf(fork.id)).toEqual({ turnMs: 5_000 });
   });
 });
 
