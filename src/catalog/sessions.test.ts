@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import type { CatalogStore } from '../contracts/catalog-store.ts';
+import type { EnvironmentDefinition } from '../definitions/environment.ts';
 import type { SessionDefinition } from '../definitions/session.ts';
 import { RoundhouseError } from '../errors.ts';
 import { MemoryCatalogStore } from '../store/memory/memory-catalog-store.ts';
@@ -28,7 +29,10 @@ async function world(store: CatalogStore = new MemoryCatalogStore(), joined = fa
   const agents = new Agents({ store, rules: AGENT_RULES });
   const rules = { variableAllowed: () => true, folderAllowed: () => true };
   const environments = new Environments({ store, rules });
-  const fixture = makePool(joined ? poolPorts(store, environments) : {});
+  const fixture = makePool({
+    workspaces: { allowed: ['/named'] },
+    ...(joined && poolPorts(store, environments)),
+  });
   const sessions = new Sessions({
     store,
     agents,
@@ -52,7 +56,16 @@ async function world(store: CatalogStore = new MemoryCatalogStore(), joined = fa
     budget: null,
     prompts: [],
   };
-  return { fixture, sessions, store, draft };
+  return { fixture, sessions, environments, store, draft };
+}
+
+/** A draft in another environment. */
+async function draftIn(
+  { environments, draft }: Awaited<ReturnType<typeof world>>,
+  over: Partial<EnvironmentDefinition>,
+): Promise<SessionDraft> {
+  const definition = anEnvironment({ workspace: { type: 'fresh' }, variables: {}, ...over });
+  return { ...draft, environmentId: (await environments.create(TENANT, definition)).id };
 }
 
 /** A change of nothing but the title. */
@@ -146,4 +159,62 @@ test('a session that is deleted by its name takes along what it was made of', as
   const again = await sessions.create(TENANT, draft);
   await sessions.remove(TENANT, again.kept.id);
   await expect(sessions.remove(TENANT, again.kept.id)).rejects.toMatchObject({ code: 'not_found' });
+});
+
+test('a repository is cloned into the session’s own folder before the session is there', async () => {
+  const made = await world();
+  const { fixture, sessions } = made;
+  const workspace = { type: 'git_clone', path: '/srv/repo', ref: 'main' } as const;
+  const seen: unknown[] = [];
+  const clone = fixture.host.cloneRepository.bind(fixture.host);
+  vi.spyOn(fixture.host, 'cloneRepository').mockImplementation(async (...call) => {
+    seen.push((await fixture.store.listSessions({ limit: 10 })).sessions.length);
+    await clone(...call);
+  });
+  const { kept } = await sessions.create(TENANT, await draftIn(made, { workspace }));
+  const { row } = await fixture.pool.findClient(TENANT, kept.id);
+  expect(fixture.host.cloned).toEqual([{ ...workspace, workspace: row.workspace }]);
+  expect(seen).toEqual([0]);
+  const fork = await sessions.fork(TENANT, kept.id, { eventId: undefined, title: null });
+  const forked = (await fixture.pool.findClient(TENANT, fork.kept.id)).row.workspace;
+  expect(fixture.host.cloned[1]).toMatchObject({ path: '/srv/repo', workspace: forked });
+  expect(forked).not.toBe(row.workspace);
+});
+
+test('a clone that fails leaves neither session nor folder nor document', async () => {
+  const made = await world();
+  const { fixture, sessions, store } = made;
+  vi.spyOn(fixture.host, 'cloneRepository').mockRejectedValue(NO_DISK);
+  const workspace = { type: 'git_clone', path: '/srv/repo', ref: null } as const;
+  const draft = await draftIn(made, { workspace });
+  await expect(sessions.create(TENANT, draft)).rejects.toBe(NO_DISK);
+  expect((await fixture.store.listSessions({ limit: 10 })).sessions).toEqual([]);
+  expect(fixture.host.workspaces.size).toBe(0);
+  expect((await store.list('session', { tenant: TENANT, limit: 10 })).items).toEqual([]);
+});
+
+test('nothing is cloned into a folder that somebody named, also when the environment has a clone by now', async () => {
+  const made = await world();
+  const { environments, fixture, sessions } = made;
+  const folder = { type: 'folder', path: '/named' } as const;
+  const draft = await draftIn(made, { workspace: folder });
+  const { kept } = await sessions.create(TENANT, draft);
+  await environments.update(TENANT, draft.environmentId, (current) => ({
+    ...current,
+    workspace: { type: 'git_clone', path: '/srv/repo', ref: null },
+  }));
+  await sessions.fork(TENANT, kept.id, { eventId: undefined, title: null });
+  expect(fixture.host.cloned).toEqual([]);
+});
+
+test.each<[boolean, Partial<EnvironmentDefinition>]>([
+  [true, {}],
+  [true, { limits: { turnMs: 5_000 } }],
+  [false, { variables: { TOKEN: { value: 'x', secret: true } } }],
+  [false, { workspace: { type: 'git_clone', path: '/srv/repo', ref: null } }],
+])('a prepared process may be taken: %s for %j', async (mayTakeSpare, over) => {
+  const made = await world();
+  const create = vi.spyOn(made.fixture.pool, 'createSession');
+  await made.sessions.create(TENANT, await draftIn(made, over));
+  expect(create.mock.calls[0]?.[0]).toMatchObject({ mayTakeSpare, limits: over.limits });
 });

@@ -2,7 +2,7 @@ import type { CatalogStore } from '../contracts/catalog-store.ts';
 import type { RepositoryToClone } from '../contracts/host.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
-import type { Workspace } from '../definitions/environment.ts';
+import type { EnvironmentDefinition, Workspace } from '../definitions/environment.ts';
 import type { Kept, KeptList } from '../definitions/kept.ts';
 import type { SessionDefinition, SessionResource } from '../definitions/session.ts';
 import { RoundhouseError } from '../errors.ts';
@@ -166,7 +166,7 @@ export class Sessions {
         agent: options,
         workspace: workspace.type === 'folder' ? workspace.path : undefined,
         limits,
-        mayTakeSpare: Object.keys(environment.body.variables).length === 0,
+        mayTakeSpare: fitsSpare(environment.body),
         announce,
       }),
     );
@@ -352,6 +352,11 @@ function inUse<Body>(kept: Kept<Body>, kind: 'agent' | 'environment'): Kept<Body
     `${kind}_archived`,
     `The ${kind} ${kept.id} was archived at ${kept.archivedAt}: no session can be made with it any more; use another one.`,
   );
+}
+
+/** A prepared process has no variables, and has seen its folder empty: it would tell the model that there is no repository. */
+function fitsSpare({ variables, workspace }: EnvironmentDefinition): boolean {
+  return Object.keys(variables).length === 0 && workspace.type !== 'git_clone';
 }
 
 /** As Claude Code names its own forks. */
