@@ -146,6 +146,31 @@ describe('roundhouse environments', () => {
     expect(await run(['environments', 'show', id])).toMatchObject({ code: 1, stdout: '' });
   });
 
+  it('makes one with a clone and limits, of flags over a file', async () => {
+    const file = join(folder, 'environment.yaml');
+    await writeFile(file, 'roundhouse: { limits: { turn_ms: 5000, tool_ms: 2000 } }\n');
+    const flags = ['--clone', folder, '--ref', 'main', '--limit', 'turn_ms=6000'];
+    const create = ['environments', 'create', '--name', 'x', '--json'];
+    const made = await run([...create, '--file', file, ...flags]);
+    expect(JSON.parse(made.stdout)).toMatchObject({
+      roundhouse: {
+        workspace: { type: 'git_clone', path: folder, ref: 'main' },
+        limits: { turn_ms: 6_000, tool_ms: 2_000 },
+      },
+    });
+    const wrong = await run([...create, '--limit', 'turn_ms=soon']);
+    expect(wrong).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('roundhouse.limits.turn_ms'),
+    });
+    for (const confused of [
+      ['--ref', 'main'],
+      ['--clone', '/a', '--workspace', '/b'],
+    ]) {
+      expect(await run([...create, ...confused])).toMatchObject({ code: 2, stdout: '' });
+    }
+  });
+
   it('takes a secret from nowhere but the environment', async () => {
     const args = ['environments', 'create', '--name', 'x', '--secret', 'NOT_THERE'];
     const { code, stderr } = await run(args);

@@ -23,6 +23,9 @@ export interface EnvironmentCreateFlags extends ClientFlags {
   readonly description?: string;
   readonly metadata?: readonly string[];
   readonly workspace?: string;
+  readonly clone?: string;
+  readonly ref?: string;
+  readonly limit?: readonly string[];
   readonly variable?: readonly string[];
   /** Names of variables of this process. */
   readonly secret?: readonly string[];
@@ -107,9 +110,12 @@ function environmentParams(
 ): EnvironmentCreateParams {
   const inFile = isFields(fields['roundhouse']) ? fields['roundhouse'] : {};
   const variables = variablesOf(flags, env, inFile['variables']);
+  const workspace = workspaceOf(flags);
+  const limits = limitsOf(flags, inFile['limits']);
   const roundhouse = {
     ...inFile,
-    ...(flags.workspace !== undefined && { workspace: workspaceOf(flags.workspace) }),
+    ...(workspace !== undefined && { workspace }),
+    ...(limits !== undefined && { limits }),
     ...(variables !== undefined && { variables }),
   };
   const rest = withFlags(fields, {
@@ -120,9 +126,29 @@ function environmentParams(
   return { ...rest, name: requiredText('name', flags.name, 'name', fields) };
 }
 
-/** `fresh`, or a folder: as it is typed it is relative to where it is typed. */
-function workspaceOf(text: string): object {
-  return text === 'fresh' ? { type: 'fresh' } : { type: 'folder', path: resolve(text) };
+/** Of several kinds one. A folder, as it is typed, is relative to where it is typed. */
+function workspaceOf({ workspace, clone, ref }: EnvironmentCreateFlags): object | undefined {
+  if (clone !== undefined && workspace !== undefined) {
+    throw new UsageError('--clone and --workspace: expected one of them, got both.');
+  }
+  if (clone !== undefined) {
+    return { type: 'git_clone', path: resolve(clone), ...(ref !== undefined && { ref }) };
+  }
+  if (ref !== undefined) throw new UsageError('--ref: expected beside --clone, got it alone.');
+  if (workspace === undefined) return undefined;
+  return workspace === 'fresh' ? { type: 'fresh' } : { type: 'folder', path: resolve(workspace) };
+}
+
+/** Numbers where they are some; what is not, the server refuses by its name. */
+function limitsOf({ limit }: EnvironmentCreateFlags, inFile: unknown): Fields | undefined {
+  const limits = pairs('limit', limit, inFile);
+  if (limits === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, value]) => [
+      name,
+      typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value,
+    ]),
+  );
 }
 
 function variablesOf(

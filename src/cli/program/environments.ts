@@ -35,6 +35,16 @@ export function addEnvironments(program: Command, { context, done }: ProgramPart
       '--workspace <folder>',
       "fresh (default): an empty folder for each session; or a folder on the server's machine that it allows",
     )
+    .option(
+      '--clone <folder>',
+      "each session gets a clone of that repository on the server's machine, in a folder that it allows",
+    )
+    .option('--ref <ref>', 'of the clone: a branch, a tag or the full id of a commit')
+    .option(
+      '--limit <name=ms>',
+      'a limit of its turns, such as turn_ms=600000; can be given again',
+      collected,
+    )
     .option('--variable <name=value>', 'a variable of its processes; can be given again', collected)
     .option(
       '--secret <name>',
@@ -48,7 +58,8 @@ export function addEnvironments(program: Command, { context, done }: ProgramPart
       `
 Examples:
   roundhouse environments create --name here
-  roundhouse environments create --name project --workspace /srv/project --variable APP_MODE=test --secret APP_TOKEN`,
+  roundhouse environments create --name project --workspace /srv/project --variable APP_MODE=test --secret APP_TOKEN
+  roundhouse environments create --name reviews --clone /srv/project --ref main --limit turn_ms=600000`,
     );
   addClientOptions(addJsonOption(create)).action(async (flags: EnvironmentCreateFlags) => {
     const { createEnvironment } = await import('../commands/environments.ts');
