@@ -35,7 +35,12 @@ test('what decides over programs, the upstream or the host is never allowed', ()
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     'IS_SANDBOX',
     'TMPDIR',
+    'GIT_SSH_COMMAND',
+    'GIT_CONFIG_COUNT',
+    'git_exec_path',
   ];
   expect(dangerous.filter(allowed)).toEqual([]);
-  expect(['PATHS', 'APP_HOME', 'PROXY', 'GIT_AUTHOR_NAME'].filter(allowed)).toHaveLength(4);
+  expect(
+    ['PATHS', 'APP_HOME', 'PROXY', 'GIT_AUTHOR_NAME', 'GIT_COMMITTER_EMAIL'].filter(allowed),
+  ).toHaveLength(5);
 });
