@@ -64,7 +64,7 @@ export async function cloneRepository(
       path: programs,
       signal: either,
     });
-    if (result.exitCode !== 0) log.warn('git_failed', { args: args.join(' '), ...result });
+    if (result.exitCode !== 0) log.info('git_failed', { args: args.join(' '), ...result });
     return result;
   };
   try {

@@ -1,6 +1,7 @@
 import {
   access,
   chmod,
+  chown,
   mkdir,
   mkdtemp,
   readdir,
@@ -53,6 +54,13 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Makes a folder, with all that is in it, somebody else's. */
+async function giveAway(folder: string): Promise<void> {
+  for (const path of ['', ...(await readdir(folder, { recursive: true }))]) {
+    await chown(join(folder, path), 65_534, 65_534);
+  }
 }
 
 /** A program of the same text, under another name. */
@@ -152,6 +160,15 @@ describe('a clone', () => {
     expect(here?.ino).not.toBe(there?.ino);
   });
 
+  it('is made of a repository of another user, which the operator has allowed', async ({
+    skip,
+  }) => {
+    skip(process.getuid?.() !== 0, 'only root can give files to another user');
+    await giveAway(source);
+    await clone('feature');
+    expect(await readFile(join(workspace, 'a.txt'), 'utf8')).toBe('three');
+  });
+
   it('has nothing that is not committed, and no hook and no setting of the repository', async () => {
     await writeFile(join(source, 'a.txt'), 'changed');
     await writeFile(join(source, 'untracked.txt'), 'x');
@@ -183,7 +200,15 @@ describe('a clone', () => {
   });
 
   it('is not made at a ref that is not there, or is none', async () => {
-    for (const ref of ['nowhere', 'a'.repeat(40), 'HEAD~1', '--upload-pack=touch ran', '-b', '']) {
+    for (const ref of [
+      'nowhere',
+      'a'.repeat(40),
+      'HEAD~1',
+      'm*n',
+      '--upload-pack=touch ran',
+      '-b',
+      '',
+    ]) {
       await refused(clone(ref), 'ref');
     }
     const blob = await gitIn(source, 'rev-parse', 'HEAD:a.txt');
@@ -207,6 +232,7 @@ describe('a repository that is out for more', () => {
     await rm(join(source, '.git'), { recursive: true });
     await lead();
     await refused(clone(), 'path');
+    await expect(clone()).rejects.toThrow('leads elsewhere');
     expect(await readdir(workspace)).toEqual([]);
   });
 
