@@ -1,7 +1,7 @@
 import type { AgentOptions } from './agent-driver.ts';
 import type { TranscriptStore } from './transcripts.ts';
 import type { TurnLimits } from '../definitions/turn-limits.ts';
-import type { EventRecord, SessionEvent, Usage } from '../events/record.ts';
+import type { EventRecord, PromptContent, SessionEvent, Usage } from '../events/record.ts';
 
 /** What is known of a session besides its events. */
 export interface SessionRow {
@@ -175,7 +175,8 @@ export interface SessionStore {
   claimSession(id: string, owner: string): Promise<SessionRow>;
   /**
    * Adds records (there may be none), whose numbers follow the last one without a gap, changes the row, and keeps the mark of
-   * the request that it is for, in one transaction. `session_moved` when the epoch is not the row's.
+   * the request that it is for, in one transaction. `session_moved` when the epoch is not the row's. What an agent is given
+   * for a prompt is kept with its turn, for {@link SessionStore.givenContent} alone, until that is delivered.
    */
   append(
     sessionId: string,
@@ -217,6 +218,11 @@ export interface SessionStore {
   lastEventNumber(sessionId: string): Promise<number>;
   /** Turns that the host left without an end, oldest first. */
   unfinishedTurns(): Promise<UnfinishedTurn[]>;
+  /**
+   * What the agent of a turn is {@link EventRecord.given} in the place of its prompt's content; undefined when the prompt had
+   * none, or was delivered.
+   */
+  givenContent(sessionId: string, turnId: string): Promise<PromptContent | undefined>;
   /** Removes the session, its events and its transcripts. Nothing happens when it is not there. */
   deleteSession(id: string): Promise<void>;
   /** After this no method may be called. */

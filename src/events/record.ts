@@ -13,6 +13,15 @@ export type SessionEvent = BetaManagedAgentsSessionEvent;
 /** What a prompt consists of: text, image and document blocks, as the Managed Agents API has them. */
 export type PromptContent = BetaManagedAgentsUserMessageEvent['content'];
 
+/** A block that names a file in the place of its data. */
+export type FileBlock = Extract<PromptContent[number], { type: 'image' | 'document' }> & {
+  readonly source: { readonly type: 'file'; readonly file_id: string };
+};
+
+export function namesFile(block: PromptContent[number]): block is FileBlock {
+  return (block.type === 'image' || block.type === 'document') && block.source.type === 'file';
+}
+
 /** Tokens, and dollars where the agent tells them. Sums over every model request of what it describes. */
 export interface Usage {
   readonly inputTokens: number;
@@ -136,6 +145,11 @@ export interface NewRecord {
   readonly turnId: string | null;
   readonly body: SessionEvent;
   readonly detail: EventDetail;
+  /**
+   * On the `user.message` of a prompt that names files: what the agent is given in the place of its content. It is kept beside
+   * the records until the prompt is delivered; no record that is read has it.
+   */
+  readonly given?: PromptContent;
 }
 
 /** A kept event. Immutable; numbers of a session start at 1 and have no gaps. */

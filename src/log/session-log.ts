@@ -209,8 +209,9 @@ export class SessionLog {
       return;
     }
     if (patch !== undefined) this.#parts.onPatched?.(patch);
-    for (const record of records) this.#publishRecord(record);
-    batch.resolve(records);
+    const shown = records.map(withoutGiven);
+    for (const record of shown) this.#publishRecord(record);
+    batch.resolve(shown);
   }
 
   #publishRecord(record: EventRecord): void {
@@ -245,4 +246,11 @@ export class SessionLog {
   #leave(tail: Tail): void {
     if (this.#tails.delete(tail) && this.#tails.size === 0) this.#parts.onUnread?.();
   }
+}
+
+/** What the agent is given of files is no reader's, and would be held for the slowest of them. */
+function withoutGiven(record: EventRecord): EventRecord {
+  if (record.given === undefined) return record;
+  const { given: _, ...shown } = record;
+  return shown;
 }

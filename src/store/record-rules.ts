@@ -1,19 +1,31 @@
 import { RoundhouseError } from '../errors.ts';
 import type { EventRecord } from '../events/record.ts';
+import { toJson } from './json.ts';
 
 /** What a record does to its turn; a store keeps the turns that have begun and not ended. */
 export type TurnMark =
-  | { readonly kind: 'begun'; readonly turnId: string; readonly promptNumber: number }
+  | {
+      readonly kind: 'begun';
+      readonly turnId: string;
+      readonly promptNumber: number;
+      /** JSON of what the agent is given; null where that is what the record says. */
+      readonly given: string | null;
+    }
   | { readonly kind: 'delivered'; readonly turnId: string }
   | { readonly kind: 'ended'; readonly turnId: string };
 
 /** The marks of `records`, in order. A record outside a turn leaves none. */
 export function turnMarks(records: readonly EventRecord[]): TurnMark[] {
   const marks: TurnMark[] = [];
-  for (const { turnId, type, number, detail } of records) {
+  for (const { turnId, type, number, detail, given } of records) {
     if (turnId === null) continue;
     if (type === 'user.message' && detail.prompt !== undefined) {
-      marks.push({ kind: 'begun', turnId, promptNumber: number });
+      marks.push({
+        kind: 'begun',
+        turnId,
+        promptNumber: number,
+        given: given === undefined ? null : toJson(given),
+      });
     }
     if (detail.delivered === true) marks.push({ kind: 'delivered', turnId });
     if (detail.turnEnd !== undefined) marks.push({ kind: 'ended', turnId });

@@ -597,6 +597,31 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
         expect(await unfinished()).toEqual([{ turnId: 'turn_1', delivered: true }]);
       });
 
+      it('keeps what its agent is given until that is delivered, and no reader ever has it', async () => {
+        const { id } = await create();
+        const prompts = [aPrompt(id, 1, 'turn_1'), aPrompt(id, 2, 'turn_2')];
+        const given = { given: [{ type: 'text' as const, text: 'the 文件 itself' }] };
+        await store.append(
+          id,
+          1,
+          prompts.map((prompt) => ({ ...prompt, ...given })),
+        );
+        await store.append(id, 1, [aDelivery(id, 3, 'turn_1')]);
+        store = (await reopen?.()) ?? store;
+        expect(await store.givenContent(id, 'turn_1')).toBeUndefined();
+        expect(await store.givenContent(id, 'turn_2')).toEqual(given.given);
+        expect(await store.givenContent(id, 'turn_3')).toBeUndefined();
+        expect(await store.givenContent('sesn_other', 'turn_2')).toBeUndefined();
+        expect((await store.unfinishedTurns()).map(({ prompt }) => prompt)).toEqual(prompts);
+        expect(await store.readEvents(id, 0, 2)).toEqual(prompts);
+        expect(await store.readEvents(id, 0, 2, 1_000_000)).toEqual(prompts);
+        const query = { order: 'asc', limit: 2, maxBytes: 1_000_000 } as const;
+        expect((await store.listEvents(id, query)).records).toEqual(prompts);
+        expect(JSON.stringify(await store.readEvents(id, 0, 10))).not.toContain('given');
+        await store.append(id, 1, [anEnd(id, 4, 'turn_2')]);
+        expect(await store.givenContent(id, 'turn_2')).toBeUndefined();
+      });
+
       it('is none any more once the turn has its end', async () => {
         const { id } = await create();
         await store.append(id, 1, [aPrompt(id, 1, 'turn_1'), aDelivery(id, 2, 'turn_1')]);

@@ -50,6 +50,7 @@ type Command =
       limit: number;
     }
   | { kind: 'unfinished' }
+  | { kind: 'given'; session: number; turn: number }
   | { kind: 'transcript'; replace: boolean; session: number; subpath: string; entries: Entry[] }
   | { kind: 'load'; session: number; subpath: string };
 
@@ -133,6 +134,7 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     limit: fc.integer({ min: 1, max: 5 }),
   }),
   fc.record({ kind: fc.constant('unfinished' as const) }),
+  fc.record({ kind: fc.constant('given' as const), session, turn: fc.nat({ max: 2 }) }),
   {
     weight: 4,
     arbitrary: fc.record({
@@ -159,7 +161,10 @@ function toRecords(
     const turnId = `turn_${turn}`;
     switch (what) {
       case 'prompt':
-        return aPrompt(sessionId, number, turnId);
+        return {
+          ...aPrompt(sessionId, number, turnId),
+          ...(text !== '' && { given: [{ type: 'text', text }] }),
+        };
       case 'delivery':
         return aDelivery(sessionId, number, turnId);
       case 'end':
@@ -214,6 +219,8 @@ function perform(
       return everyPage(store, command);
     case 'unfinished':
       return store.unfinishedTurns();
+    case 'given':
+      return store.givenContent(id, `turn_${command.turn}`);
     case 'transcript': {
       const key = { agentSessionId, subpath: command.subpath };
       const entries = command.entries.map(({ uuid, value }) => ({

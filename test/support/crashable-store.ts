@@ -63,6 +63,8 @@ export class CrashableStore implements SessionStore {
     this.#reach(() => this.#store.lastEventNumber(...call));
   unfinishedTurns: SessionStore['unfinishedTurns'] = (...call) =>
     this.#reach(() => this.#store.unfinishedTurns(...call));
+  givenContent: SessionStore['givenContent'] = (...call) =>
+    this.#reach(() => this.#store.givenContent(...call));
   deleteSession: SessionStore['deleteSession'] = (...call) =>
     this.#reach(() => this.#store.deleteSession(...call));
   close: SessionStore['close'] = () => this.#reach(() => this.#store.close());

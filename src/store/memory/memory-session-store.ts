@@ -1,6 +1,6 @@
 import { RoundhouseError } from '../../errors.ts';
 import { NO_USAGE } from '../../events/record.ts';
-import type { EventRecord } from '../../events/record.ts';
+import type { EventRecord, PromptContent } from '../../events/record.ts';
 import type {
   EventBounds,
   EventPage,
@@ -33,6 +33,7 @@ import {
   sessionNotFound,
   storeClosed,
   turnMarks,
+  type TurnMark,
 } from '../record-rules.ts';
 import { planTrim, recordBytes, type TrimCandidate } from '../trim-rules.ts';
 import { MemoryTranscriptStore } from './memory-transcript-store.ts';
@@ -66,6 +67,8 @@ interface OpenTurn {
   readonly session: StoredSession;
   readonly turnId: string;
   readonly promptNumber: number;
+  /** JSON; null without, and once it is delivered. */
+  given: string | null;
   delivered: boolean;
 }
 
@@ -199,6 +202,7 @@ export class MemorySessionStore implements SessionStore {
     }
     // Made before anything changes, so that a value that JSON can't hold leaves everything as it was.
     const kept = records.map(toStored);
+    const marks = turnMarks(records);
     const changes = copy(patch);
     const request = copy(mark);
     session.row = { ...session.row, ...changes };
@@ -208,7 +212,7 @@ export class MemorySessionStore implements SessionStore {
       session.lastNumber = event.number;
       session.bytes += event.bytes;
     }
-    this.#markTurns(session, records);
+    this.#markTurns(session, marks);
     if (request !== undefined) keepRequest(session, request);
   }
 
@@ -312,6 +316,14 @@ export class MemorySessionStore implements SessionStore {
     });
   }
 
+  async givenContent(sessionId: string, turnId: string): Promise<PromptContent | undefined> {
+    this.#checkOpen();
+    const open = this.#openTurns.find(
+      (turn) => turn.session.row.id === sessionId && turn.turnId === turnId,
+    );
+    return open === undefined || open.given === null ? undefined : JSON.parse(open.given);
+  }
+
   async deleteSession(id: string): Promise<void> {
     this.#checkOpen();
     const session = this.#sessions.get(id);
@@ -330,8 +342,8 @@ export class MemorySessionStore implements SessionStore {
     if (this.#closed) throw storeClosed();
   }
 
-  #markTurns(session: StoredSession, records: readonly EventRecord[]): void {
-    for (const mark of turnMarks(records)) {
+  #markTurns(session: StoredSession, marks: readonly TurnMark[]): void {
+    for (const mark of marks) {
       const open = this.#openTurns.find(
         (turn) => turn.session === session && turn.turnId === mark.turnId,
       );
@@ -340,7 +352,10 @@ export class MemorySessionStore implements SessionStore {
           if (open === undefined) this.#openTurns.push({ session, ...mark, delivered: false });
           break;
         case 'delivered':
-          if (open !== undefined) open.delivered = true;
+          if (open !== undefined) {
+            open.delivered = true;
+            open.given = null;
+          }
           break;
         case 'ended':
           this.#openTurns = this.#openTurns.filter((turn) => turn !== open);
@@ -352,7 +367,8 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
-function toStored(record: EventRecord): StoredEvent {
+function toStored(kept: EventRecord): StoredEvent {
+  const { given: _, ...record } = kept;
   const { number, turnId, at } = record;
   const bytes = recordBytes({ body: toJson(record.body), detail: toJson(record.detail) });
   const { type, id: eventId } = record.body;

@@ -205,4 +205,9 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0018_given_prompts': {
+    async up(db: Kysely<unknown>): Promise<void> {
+      await db.schema.alterTable('open_turns').addColumn('given', 'text').execute();
+    },
+  },
 };

@@ -67,6 +67,8 @@ export interface OpenTurnsTable {
   /** The number of the event that holds the prompt. */
   readonly prompt_number: number;
   readonly delivered: number;
+  /** JSON: what the agent is given in the place of the content of the event, until it is delivered. Mostly null. */
+  readonly given: string | null;
   /** Grows with each turn that begins while others are open: the order of beginning, whatever the wall clock does. */
   readonly position: number;
 }

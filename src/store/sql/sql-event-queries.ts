@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { EventPage, EventQuery, RequestMark } from '../../contracts/session-store.ts';
+import type { PromptContent } from '../../events/record.ts';
 import { countWithin, forgottenBefore, narrowed, type NumberRange } from '../event-queries.ts';
 import { toJson } from '../json.ts';
 import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
@@ -135,6 +136,23 @@ export async function numberOfEvent(
     .where('event_id', '=', eventId)
     .executeTakeFirst();
   return row?.number;
+}
+
+/** See `SessionStore.givenContent`. */
+export async function givenContent(
+  db: Kysely<Database>,
+  sessionId: string,
+  turnId: string,
+): Promise<PromptContent | undefined> {
+  const row = await db
+    .selectFrom('open_turns')
+    .select('given')
+    .where('session_id', '=', sessionId)
+    .where('turn_id', '=', turnId)
+    .executeTakeFirst();
+  if (row === undefined || row.given === null) return undefined;
+  const given: PromptContent = JSON.parse(row.given);
+  return given;
 }
 
 /** Keeps the mark of a request, and forgets those of its session that are old. */

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { EventRecord } from '../../events/record.ts';
+import type { EventRecord, PromptContent } from '../../events/record.ts';
 import type {
   EventBounds,
   EventPage,
@@ -40,6 +40,7 @@ import { SqlCatalogStore } from './sql-catalog-store.ts';
 import {
   EVENT_BYTES,
   findRequest,
+  givenContent,
   keepRequest,
   listEvents,
   numberOfEvent,
@@ -181,10 +182,11 @@ export class SqlSessionStore implements SessionStore {
       const columns = records.map(eventColumns);
       const bytes = columns.reduce((sum, row) => sum + recordBytes(row), 0);
       const rows = inChunks(columns);
+      const marks = turnMarks(records);
       await this.#db.transaction().execute(async (trx) => {
         await this.#moveSession(trx, sessionId, epoch, records, bytes, patch);
         for (const chunk of rows) await this.#insertEvents(trx, chunk);
-        for (const turn of turnMarks(records)) await this.#markTurn(trx, sessionId, turn);
+        for (const turn of marks) await this.#markTurn(trx, sessionId, turn);
         if (mark !== undefined) await keepRequest(trx, sessionId, mark);
       });
     });
@@ -300,6 +302,10 @@ export class SqlSessionStore implements SessionStore {
         delivered: row.delivered === 1,
       }));
     });
+  }
+
+  givenContent(sessionId: string, turnId: string): Promise<PromptContent | undefined> {
+    return this.#mapped(() => givenContent(this.#db, sessionId, turnId));
   }
 
   deleteSession(id: string): Promise<void> {
@@ -450,14 +456,17 @@ export class SqlSessionStore implements SessionStore {
     const { turnId } = mark;
     switch (mark.kind) {
       case 'begun':
-        await this.#statements.run(trx, 'begun', [sessionId, turnId, mark.promptNumber, 0, 1], () =>
+        const { promptNumber, given } = mark;
+        const begun = [sessionId, turnId, promptNumber, 0, given, 1];
+        await this.#statements.run(trx, 'begun', begun, () =>
           trx
             .insertInto('open_turns')
             .values((eb) => ({
               session_id: sessionId,
               turn_id: turnId,
-              prompt_number: mark.promptNumber,
+              prompt_number: promptNumber,
               delivered: 0,
+              given,
               position: eb
                 .selectFrom('open_turns')
                 .select((open) =>
@@ -470,10 +479,10 @@ export class SqlSessionStore implements SessionStore {
         );
         break;
       case 'delivered':
-        await this.#statements.run(trx, 'delivered', [1, sessionId, turnId], () =>
+        await this.#statements.run(trx, 'delivered', [1, null, sessionId, turnId], () =>
           trx
             .updateTable('open_turns')
-            .set({ delivered: 1 })
+            .set({ delivered: 1, given: null })
             .where('session_id', '=', sessionId)
             .where('turn_id', '=', turnId),
         );
