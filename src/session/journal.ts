@@ -7,7 +7,14 @@ import type {
   SessionStore,
 } from '../contracts/session-store.ts';
 import { asRoundhouseError, errorText } from '../errors.ts';
-import { addUsage, type EventRecord, type NewRecord, type TurnEnd } from '../events/record.ts';
+import {
+  addUsage,
+  namesFile,
+  type EventRecord,
+  type NewRecord,
+  type PromptContent,
+  type TurnEnd,
+} from '../events/record.ts';
 import { SessionLog } from '../log/session-log.ts';
 import type { TailLimits } from '../log/tail.ts';
 import { wallClockIso } from '../time/clock.ts';
@@ -29,6 +36,7 @@ export interface JournalParts {
  */
 export class Journal {
   readonly log: SessionLog;
+  readonly #store: SessionStore;
   readonly #telemetry: Telemetry;
   #row: SessionRow;
   #owed: readonly NewRecord[] = [];
@@ -36,6 +44,7 @@ export class Journal {
 
   constructor(parts: JournalParts) {
     this.#row = parts.row;
+    this.#store = parts.store;
     this.#telemetry = parts.telemetry;
     this.log = new SessionLog({
       sessionId: parts.row.id,
@@ -79,6 +88,15 @@ export class Journal {
       this.#owed = [...owed, ...this.#owed];
       throw error;
     }
+  }
+
+  /**
+   * What the agent is to be given for a prompt, which is not marked delivered yet. It is read for that moment: prompts that
+   * wait hold none of it. Rejects with `storage_failed`.
+   */
+  async contentFor({ id, content }: Pick<Turn, 'id' | 'content'>): Promise<PromptContent> {
+    if (!content.some(namesFile)) return content;
+    return (await this.#store.givenContent(this.#row.id, id)) ?? content;
   }
 
   /** Changes the row alone. */

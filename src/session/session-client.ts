@@ -8,7 +8,7 @@ import type { TurnLimits } from '../definitions/turn-limits.ts';
 import { isStartedWith, SessionLink, type Attachment } from './link.ts';
 import type { PromptRequest } from './prompt-request.ts';
 import { Refusal } from './refusal.ts';
-import type { IdempotencyKey, SessionInput } from './session-input.ts';
+import type { SessionInput, SubmitRequest } from './session-input.ts';
 import { SessionBudget, type BudgetOf } from './session-budget.ts';
 import { SessionTurns } from './session-turns.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
@@ -240,13 +240,14 @@ export class SessionClient {
    * Takes everything that one request sends into the session: prompts, which run one after the other when their turn has
    * come, and interrupts. All of it is kept, in one write, or nothing. Resolves with the events that it has become, when
    * they are in the store and before anything of it is done. With a key, a request that is sent again within a day is
-   * answered as it was, and not done again. Rejects as {@link SessionClient.prompt} does, or with `idempotency_conflict`.
+   * answered as it was, and not done again. Rejects as {@link SessionClient.prompt} does, with `idempotency_conflict`, or as
+   * {@link SubmitRequest.complete} does.
    */
   submit(
     inputs: readonly SessionInput[],
-    request: { readonly idempotency?: IdempotencyKey | undefined } = {},
+    request: SubmitRequest = {},
   ): Promise<readonly SessionEvent[]> {
-    return this.#submissions.submit(inputs, request.idempotency);
+    return this.#submissions.submit(inputs, request);
   }
 
   /** Takes up a prompt that an earlier host accepted and never delivered. Undefined, and nothing happens, in a shutdown. */

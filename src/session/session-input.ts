@@ -8,8 +8,15 @@ type SystemContent = Extract<SessionEvent, { type: 'system.message' }>['content'
 
 /** One thing that a client sends into a session; of one request all happen, or none. */
 export type SessionInput =
-  /** A prompt, which runs when its turn has come. `system`: what the operator adds to the system prompt with it. */
-  | { readonly kind: 'prompt'; readonly content: PromptContent; readonly system?: SystemContent }
+  /** A prompt, which runs when its turn has come. */
+  | {
+      readonly kind: 'prompt';
+      readonly content: PromptContent;
+      /** What the agent is given in the place of content that names files. */
+      readonly given?: PromptContent;
+      /** What the operator adds to the system prompt with it. */
+      readonly system?: SystemContent;
+    }
   /** Stops the turn that runs or waits for its client, or else the prompt that waits first; nothing, where there is neither. */
   | { readonly kind: 'interrupt' }
   /** Answers a call that waits for leave, by the id of its event. `message`: what the model is told of a denial. */
@@ -33,6 +40,18 @@ export interface IdempotencyKey {
   readonly key: string;
   /** The same for the same inputs only. */
   readonly digest: string;
+}
+
+/** A request that sends inputs into a session. */
+export interface SubmitRequest {
+  readonly idempotency?: IdempotencyKey | undefined;
+  /**
+   * Adds to the inputs what the agent is given for them. Asked before anything is kept, and only for a request that has not
+   * been answered before; what it rejects with refuses the request.
+   */
+  readonly complete?:
+    | ((inputs: readonly SessionInput[]) => Promise<readonly SessionInput[]>)
+    | undefined;
 }
 
 /** An input with the events that it becomes. */

@@ -1,11 +1,17 @@
 import { expect, test, vi } from 'vitest';
-import type { SessionInput } from './session-input.ts';
+import type { SessionInput, SubmitRequest } from './session-input.ts';
 import type { SessionClient } from './session-client.ts';
 import type { Script } from '../agent/scripted/script.ts';
 import { RoundhouseError } from '../errors.ts';
 import { CrashableStore } from '../../test/support/crashable-store.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
-import { answerOf, makePool, text, type PoolFixture } from '../../test/support/pool-fixture.ts';
+import {
+  answerOf,
+  collect,
+  makePool,
+  text,
+  type PoolFixture,
+} from '../../test/support/pool-fixture.ts';
 import { HANGS, scriptOf, worksFor } from '../../test/support/scripts.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 
@@ -172,6 +178,95 @@ test('what the operator adds reaches the agent with the prompt, also from a host
   second.pool.resumePrompts();
   await pass(100);
   expect((await answers(second)).at(-1)).toBe('two/Be kind.');
+});
+
+const FILE = { type: 'image', source: { type: 'file', file_id: 'file_1' } } as const;
+const named = (id: string): SessionInput => ({
+  kind: 'prompt',
+  content: [{ ...FILE, source: { ...FILE.source, file_id: id } }],
+});
+/** Gives the agent a text in the place of each image. */
+const complete: SubmitRequest['complete'] = async (inputs) =>
+  inputs.map((input) =>
+    input.kind === 'prompt'
+      ? { ...input, given: input.content.flatMap((b) => (b.type === 'image' ? text('BYTES') : b)) }
+      : input,
+  );
+
+test('the agent is given what a request was completed with, and readers see what was sent', async () => {
+  const { fixture, client } = open();
+  const session = await client;
+  const over = new AbortController();
+  const live = collect(session.read({ after: 0, signal: over.signal }));
+  const [event] = await session.submit([named('file_1')], { complete });
+  expect(event).toMatchObject({ type: 'user.message', content: [FILE] });
+  await pass(100);
+  expect(await answers(fixture)).toEqual(['You said: BYTES. Before: nothing.']);
+  over.abort();
+  const [first] = await live;
+  expect(first?.record?.body).toEqual(event);
+  expect(first?.record).not.toHaveProperty('given');
+  const [kept] = await fixture.pool.readEvents('default', 'a', { after: 0, limit: 1 });
+  expect(kept).toEqual(first?.record);
+});
+
+test('what the agent is given survives the host, and is kept no longer than that takes', async () => {
+  const memory = new MemorySessionStore();
+  const store = new CrashableStore(memory);
+  const first = open({ store, driver: { script: () => HANGS } });
+  const session = await first.client;
+  await session.submit([prompt('long'), named('file_1')], { complete });
+  await pass(100);
+  store.crash();
+  const second = makePool({ store: memory });
+  await second.pool.recover();
+  const [waiting] = await memory.unfinishedTurns();
+  const { turnId } = waiting?.prompt ?? {};
+  expect(await memory.givenContent(session.id, turnId ?? '')).toEqual(text('BYTES'));
+  second.pool.resumePrompts();
+  await pass(100);
+  expect((await answers(second)).at(-1)).toContain('You said: BYTES.');
+  expect(await memory.givenContent(session.id, turnId ?? '')).toBeUndefined();
+});
+
+test('what the agent is given is read when its turn has come, and a turn fails that can not have it', async () => {
+  const { fixture, client } = open({
+    driver: { script: (context) => (context.text === 'long' ? HANGS : script(context)) },
+  });
+  const session = await client;
+  const read = vi.spyOn(fixture.store, 'givenContent');
+  await session.submit([prompt('long'), named('file_1'), named('file_2')], { complete });
+  await pass(1_000);
+  expect(read).not.toHaveBeenCalled();
+  const process = session.clientId;
+  read.mockRejectedValueOnce(new RoundhouseError('storage_failed', 'The disk is gone.'));
+  await session.interrupt();
+  await pass(1_000);
+  expect(read).toHaveBeenCalledTimes(2);
+  const records = await fixture.pool.readEvents('default', 'a', { after: 0, limit: 100 });
+  expect(records.flatMap(({ detail }) => detail.turnEnd?.error?.code ?? [])).toEqual([
+    'turn_interrupted',
+    'storage_failed',
+  ]);
+  expect((await answers(fixture)).at(-1)).toBe('BYTES/nothing');
+  expect(session.clientId).toBe(process);
+});
+
+test('a request is completed once, and refused as a whole where it can not be', async () => {
+  const { fixture, client } = open();
+  const session = await client;
+  const first = await session.submit([named('file_1')], { ...KEY, complete });
+  await pass(100);
+  const never = vi.fn<NonNullable<SubmitRequest['complete']>>(() =>
+    Promise.reject(new RoundhouseError('not_found', 'It was deleted.')),
+  );
+  expect(await session.submit([named('file_1')], { ...KEY, complete: never })).toEqual(first);
+  expect(never).not.toHaveBeenCalled();
+  const before = await types(fixture);
+  const refused = session.submit([prompt('one'), named('file_1')], { complete: never });
+  await expect(refused).rejects.toThrow(expect.objectContaining({ code: 'not_found' }));
+  await pass(100);
+  expect(await types(fixture)).toEqual(before);
 });
 
 test('a request that is sent again is answered as it was, and prompts once', async () => {

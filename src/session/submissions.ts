@@ -3,6 +3,7 @@ import {
   type IdempotencyKey,
   type PlannedInput,
   type SessionInput,
+  type SubmitRequest,
 } from './session-input.ts';
 import type { RequestMark, SessionStore } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
@@ -31,30 +32,44 @@ export class Submissions {
   }
 
   /** See `SessionClient.submit`. */
-  submit(inputs: readonly SessionInput[], request?: IdempotencyKey): Promise<SessionEvent[]> {
-    if (request === undefined) return this.#write(inputs);
-    const { key, digest } = request;
+  submit(
+    inputs: readonly SessionInput[],
+    { idempotency, complete }: SubmitRequest,
+  ): Promise<SessionEvent[]> {
+    if (idempotency === undefined) return this.#write(inputs, complete);
+    const { key, digest } = idempotency;
     const same = this.#underWay.get(key);
     // Two that arrive at once: the second is answered as the first.
     if (same !== undefined)
       return same.digest === digest ? same.events : Promise.reject(otherRequest(key));
-    const events = this.#once(inputs, request).finally(() => this.#underWay.delete(key));
+    const events = this.#once(inputs, idempotency, complete).finally(() =>
+      this.#underWay.delete(key),
+    );
     this.#underWay.set(key, { digest, events });
     return events;
   }
 
-  async #once(inputs: readonly SessionInput[], request: IdempotencyKey): Promise<SessionEvent[]> {
+  async #once(
+    inputs: readonly SessionInput[],
+    request: IdempotencyKey,
+    complete: SubmitRequest['complete'],
+  ): Promise<SessionEvent[]> {
     const { sessionId, store } = this.#parts;
     const { key, digest } = request;
     const kept = await store.findRequest(sessionId, key, wallClockIso());
-    if (kept === undefined) return this.#write(inputs, request);
+    if (kept === undefined) return this.#write(inputs, complete, request);
     if (kept.digest !== digest) throw otherRequest(key);
     return planInputs(inputs, kept.at, kept.eventIds).flatMap(({ events }) => events);
   }
 
-  async #write(inputs: readonly SessionInput[], request?: IdempotencyKey): Promise<SessionEvent[]> {
+  async #write(
+    inputs: readonly SessionInput[],
+    complete: SubmitRequest['complete'],
+    request?: IdempotencyKey,
+  ): Promise<SessionEvent[]> {
+    const completed = complete === undefined ? inputs : await complete(inputs);
     const at = wallClockIso();
-    const planned = planInputs(inputs, at);
+    const planned = planInputs(completed, at);
     const events = planned.flatMap((each) => each.events);
     const mark = request && { ...request, eventIds: events.map(({ id }) => id), at };
     await this.#parts.write(planned, mark);

@@ -32,10 +32,11 @@ export interface TurnRun {
 
 /**
  * Marks the prompt as delivered, writes it to the process and follows what comes, to the end that a process always gives.
- * Rejects with `storage_failed` or `session_moved` when it could not be marked; then the process has not seen it.
+ * Rejects with `storage_failed` or `session_moved` when it could not be read or marked; then the process has not seen it.
  */
 export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   const { turn, attachment, journal } = run;
+  const content = await journal.contentFor(turn);
   await journal.append([deliveredRecord(turn.id, attachment.clientId, turn.promptId)]);
   // Stopped while that was being written: the process never sees the prompt.
   if (turn.cause !== undefined) return { end: endBy(turn.cause, 'interrupted'), usable: true };
@@ -43,7 +44,7 @@ export async function driveTurn(run: TurnRun): Promise<TurnOutcome> {
   const model = turn.model ?? turn.agentOptions.model;
   const prompt = {
     promptId: turn.promptId,
-    content: turn.content,
+    content,
     answers: turn.answers,
     ...(model !== undefined && { model }),
     ...(turn.system !== undefined && { system: turn.system }),

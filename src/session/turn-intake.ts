@@ -175,7 +175,7 @@ export class TurnIntake {
       const turnId = stops?.id ?? null;
       return { stops, records: events.map((body) => ({ turnId, body, detail: {} })) };
     }
-    const { content, system } = input;
+    const { content, given, system } = input;
     const prompt: PromptOptions = {
       // Whoever sends events reads them too.
       answers: 'client',
@@ -185,11 +185,11 @@ export class TurnIntake {
     const over = turnOver();
     if (over !== undefined) void begins.ended.then(over);
     queue.add(begins);
-    const records = events.map((body) => ({
-      turnId: begins.id,
-      body,
-      detail: body.type === 'user.message' ? { prompt } : {},
-    }));
+    const records = events.map((body): NewRecord =>
+      body.type === 'user.message'
+        ? { turnId: begins.id, body, detail: { prompt }, ...(given !== undefined && { given }) }
+        : { turnId: begins.id, body, detail: {} },
+    );
     return { begins, records };
   }
 
