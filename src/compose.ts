@@ -8,6 +8,7 @@ import type { FileLimits } from './catalog/file-quota.ts';
 import { Files } from './catalog/files.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
 import { poolPorts } from './catalog/pool-ports.ts';
+import { PromptFiles } from './catalog/prompt-files.ts';
 import { SessionEvents } from './catalog/session-events.ts';
 import { SessionExtensions } from './catalog/session-extensions.ts';
 import { Sessions } from './catalog/sessions.ts';
@@ -38,11 +39,16 @@ const NOTHING_ALLOWED = {
   mcpServerProblem: () => 'there are none here',
   variableAllowed: () => false,
   fileLimits: { maxFileBytes: 0, maxKeyBytes: 0, maxKeyFiles: 0 },
+  maxPromptFileBytes: 0,
 };
 
 /** What agents, environments and files may ask for. Folders have rules of their own, which hold for sessions too. */
 export type CatalogRules = Pick<EnvironmentRules, 'variableAllowed'> &
-  Pick<AgentRules, 'ownTools' | 'mcpServerProblem'> & { readonly fileLimits: FileLimits };
+  Pick<AgentRules, 'ownTools' | 'mcpServerProblem'> & {
+    readonly fileLimits: FileLimits;
+    /** See {@link PromptFiles}. */
+    readonly maxPromptFileBytes: number;
+  };
 
 /** What a pool is put together from. */
 export interface ComposeOptions {
@@ -105,7 +111,8 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   try {
     const host = await createHost({ dataDir, telemetry });
     const toolEndpoint = new McpToolEndpoint(telemetry);
-    const { variableAllowed, fileLimits, ...allowed } = options.catalog ?? NOTHING_ALLOWED;
+    const { variableAllowed, fileLimits, maxPromptFileBytes, ...allowed } =
+      options.catalog ?? NOTHING_ALLOWED;
     const rules = { ...allowed, toolProblem: (tool: ClientTool) => toolEndpoint.problemOf(tool) };
     const folders = new NamedWorkspaces(options.workspaces ?? {}, host);
     const agents = new Agents({ store: store.catalog, rules });
@@ -124,6 +131,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       log: telemetry.log,
     });
     await files.recover();
+    const promptFiles = new PromptFiles({ files, maxBytes: maxPromptFileBytes });
     const agentMessages = options.agentEvents === true ? new AgentMessages() : undefined;
     const pool = new SessionPool({
       options: await withMachineDefaults(options.pool, host),
@@ -158,6 +166,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       environments,
       rules,
       pool,
+      promptFiles,
       placeFiles: ({ tenant, workspace, ownsWorkspace }, resources) =>
         files.place(tenant, resources, { path: workspace, own: ownsWorkspace }),
       cloneRepository: async (tenant, workspace, { path, ref }) => {
@@ -173,7 +182,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       environments,
       files,
       sessions,
-      events: new SessionEvents({ sessions, pool, store }),
+      events: new SessionEvents({ sessions, pool, promptFiles, store }),
       extensions: new SessionExtensions({ sessions, pool, agentMessages }),
       close: (drainMs) => (closed ??= shutDown(drainMs)),
     };

@@ -188,7 +188,7 @@ export const ERROR_KINDS = {
     413,
     'request_too_large',
     false,
-    'The request body, or a file in it, is larger than the limit.',
+    'The request body, a file in it, or what it names of files is larger than the limit.',
     'Send less, or raise server.maxBodyBytes, for files files.maxFileBytes.',
   ),
   pool_disabled: kind(

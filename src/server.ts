@@ -76,6 +76,8 @@ export async function startServer(
         mcpServerProblem: mcpServerRule(mcpAccess(config), config.agent.mcpHosts),
         variableAllowed: variableRule(config.environments.variables),
         fileLimits: config.files,
+        // What files become is what could have stood in the body.
+        maxPromptFileBytes: config.server.maxBodyBytes,
       },
       agentEvents: config.server.agentEvents,
       synchronous: config.store.synchronous,

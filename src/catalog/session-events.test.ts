@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { SessionEvents } from './session-events.ts';
+import { expect, test, vi } from 'vitest';
+import type { PromptFiles } from './prompt-files.ts';
+import { SessionEvents, type SessionEventsParts } from './session-events.ts';
 import { RoundhouseError } from '../errors.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 import { pass, useFakeClock } from '../../test/support/fake-clock.ts';
@@ -8,6 +9,7 @@ import { makePool, text } from '../../test/support/pool-fixture.ts';
 useFakeClock();
 
 const TENANT = 'default';
+const promptFiles = { complete: () => Promise.reject(new Error('No prompt names a file.')) };
 const PROMPT = { kind: 'prompt', content: text('one') } as const;
 
 /** Of sessions that all exist; the one to read is `a`. */
@@ -20,7 +22,7 @@ async function start(pool: Parameters<typeof makePool>[0] = {}) {
     fixture,
     store,
     sessions,
-    events: new SessionEvents({ sessions, pool: fixture.pool, store }),
+    events: new SessionEvents({ sessions, pool: fixture.pool, promptFiles, store }),
   };
 }
 
@@ -30,6 +32,7 @@ test('what is sent reaches a session that left memory just then', async () => {
   const events = new SessionEvents({
     sessions,
     store,
+    promptFiles,
     pool: {
       findClient: async (...call) => {
         const client = await fixture.pool.findClient(...call);
@@ -63,7 +66,7 @@ test('a session that leaves memory each time is a session that has moved', async
       return Promise.resolve(client);
     },
   };
-  const events = new SessionEvents({ sessions, store, pool });
+  const events = new SessionEvents({ sessions, store, promptFiles, pool });
   await expect(events.send(TENANT, 'a', [PROMPT])).rejects.toBe(moved);
   expect(asked).toBe(5);
 });
@@ -72,7 +75,7 @@ test('nothing is asked of a session that is not there', async () => {
   const { store, fixture } = await start();
   const missing = new RoundhouseError('not_found', 'There is none.');
   const sessions = { get: () => Promise.reject(missing) };
-  const events = new SessionEvents({ sessions, store, pool: fixture.pool });
+  const events = new SessionEvents({ sessions, store, promptFiles, pool: fixture.pool });
   const query = { order: 'asc', limit: 1, maxBytes: 1 } as const;
   await expect(events.send(TENANT, 'a', [PROMPT])).rejects.toBe(missing);
   await expect(events.list(TENANT, 'a', query)).rejects.toBe(missing);
@@ -102,4 +105,23 @@ test('a reader begins now, at a number, or behind an event', async () => {
   await pass(10);
   await events.send(TENANT, 'a', [PROMPT]);
   expect(await now).toBe(records.length + 1);
+});
+
+test('files that a message names are read once, however often its session leaves memory', async () => {
+  const { store, sessions, fixture } = await start();
+  const client = await fixture.pool.findClient(TENANT, 'a');
+  client.refusePrompts(new RoundhouseError('session_moved', 'It left.'));
+  const complete = vi.fn<PromptFiles['complete']>(async (_tenant, _field, inputs) => [...inputs]);
+  const findClient = vi.fn<SessionEventsParts['pool']['findClient']>(async () => client);
+  const events = new SessionEvents({
+    sessions,
+    store,
+    promptFiles: { complete },
+    pool: { findClient },
+  });
+  const content = [{ type: 'image', source: { type: 'file', file_id: 'file_1' } } as const];
+  const sent = events.send(TENANT, 'a', [{ kind: 'prompt', content }]);
+  await expect(sent).rejects.toThrow('It left.');
+  expect(findClient).toHaveBeenCalledTimes(5);
+  expect(complete.mock.calls).toEqual([[TENANT, 'events', [{ kind: 'prompt', content }]]]);
 });

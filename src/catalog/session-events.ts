@@ -4,7 +4,8 @@ import type { LogItem } from '../events/preview.ts';
 import type { SessionEvent } from '../events/record.ts';
 import type { SessionPool } from '../pool/session-pool.ts';
 import type { SessionClient } from '../session/session-client.ts';
-import type { IdempotencyKey, SessionInput } from '../session/session-input.ts';
+import type { IdempotencyKey, SessionInput, SubmitRequest } from '../session/session-input.ts';
+import { namesFiles, type PromptFiles } from './prompt-files.ts';
 
 /** Times that a session may leave memory while something is sent into it. Each takes another one that needs its place. */
 const MAX_ATTEMPTS = 5;
@@ -13,6 +14,7 @@ export interface SessionEventsParts {
   /** Whether there is such a session: `not_found`. */
   readonly sessions: { get(tenant: string, id: string): Promise<unknown> };
   readonly pool: Pick<SessionPool, 'findClient'>;
+  readonly promptFiles: Pick<PromptFiles, 'complete'>;
   readonly store: Pick<SessionStore, 'listEvents' | 'processedAt' | 'numberOfEvent'>;
 }
 
@@ -47,8 +49,9 @@ export class SessionEvents {
   }
 
   /**
-   * Sends inputs into a session, all or none; see `SessionClient.submit`. The session needs no process for it: it gets one
-   * when a prompt's turn has come. `signal` gives up the wait for its place in memory.
+   * Sends inputs into a session, all or none; see `SessionClient.submit`, and {@link PromptFiles.complete} for prompts that
+   * name files. The session needs no process for it: it gets one when a prompt's turn has come. `signal` gives up the wait
+   * for its place in memory.
    */
   async send(
     tenant: string,
@@ -60,10 +63,12 @@ export class SessionEvents {
     } = {},
   ): Promise<readonly SessionEvent[]> {
     await this.#parts.sessions.get(tenant, id);
+    const { idempotency, signal } = request;
+    const complete = this.#completion(tenant, inputs);
     for (let attempt = 1; ; attempt += 1) {
-      const client = await this.#parts.pool.findClient(tenant, id, request.signal);
+      const client = await this.#parts.pool.findClient(tenant, id, signal);
       try {
-        return await client.submit(inputs, request);
+        return await client.submit(inputs, { idempotency, complete });
       } catch (error) {
         // It left memory meanwhile; nothing was kept.
         if (!isMoved(error) || attempt === MAX_ATTEMPTS) throw error;
@@ -99,6 +104,13 @@ export class SessionEvents {
       batches: client.readBatches({ after, ...(signal !== undefined && { signal }) }),
       processedAt: (turnIds) => this.processedAt(id, turnIds),
     };
+  }
+
+  /** Reads the files that inputs name, once for all attempts; undefined where they name none. */
+  #completion(tenant: string, inputs: readonly SessionInput[]): SubmitRequest['complete'] {
+    if (!namesFiles(inputs)) return undefined;
+    let completed: Promise<readonly SessionInput[]> | undefined;
+    return (all) => (completed ??= this.#parts.promptFiles.complete(tenant, 'events', all));
   }
 
   async #after(client: SessionClient, from: ReadFrom): Promise<number> {

@@ -41,6 +41,7 @@ async function world(store: CatalogStore = new MemoryCatalogStore(), joined = fa
     pool: fixture.pool,
     cloneRepository: (_tenant, workspace, repository) =>
       fixture.host.cloneRepository(workspace, repository),
+    promptFiles: { complete: async (_tenant, _field, inputs) => [...inputs] },
   });
   const agent = await agents.create(TENANT, anAgent());
   const environment = await environments.create(

@@ -10,11 +10,13 @@ import { newResourceId, newSessionId } from '../events/ids.ts';
 import type { PromptContent } from '../events/record.ts';
 import type { Announce } from '../pool/session-request.ts';
 import type { SessionPool } from '../pool/session-pool.ts';
+import type { SessionInput } from '../session/session-input.ts';
 import { wallClockIso } from '../time/clock.ts';
 import { planAgent, type AgentRules } from './agent-plan.ts';
 import type { Agents } from './agents.ts';
 import { Documents, type ListQuery } from './documents.ts';
 import type { Environments } from './environments.ts';
+import type { PromptFiles } from './prompt-files.ts';
 import { snapshotOf } from './session-agent.ts';
 import {
   checkBudgetable,
@@ -58,7 +60,7 @@ export interface SessionForkDraft {
 interface Made {
   readonly definition: SessionDefinition;
   readonly workspace: Workspace;
-  readonly prompts: SessionDraft['prompts'];
+  readonly inputs: readonly SessionInput[];
 }
 
 /** What of the pool the resource works with. */
@@ -118,6 +120,7 @@ export interface SessionsParts {
   readonly environments: Environments;
   readonly rules: AgentRules;
   readonly pool: SessionsPool;
+  readonly promptFiles: Pick<PromptFiles, 'complete'>;
   /** Without it sessions have no files: `unsupported_field`. */
   readonly placeFiles?: PlaceFiles;
   readonly cloneRepository: CloneRepository;
@@ -139,12 +142,12 @@ export class Sessions {
   /**
    * Makes a session. It has no process yet, unless a prepared one was ready; its prompts are in the store when this
    * resolves. Rejects with `not_found` or `agent_archived`, `environment_archived` for what it is made of, with
-   * `unsupported_field` for an agent that this host can't run, `invalid_request` for a budget that can't be kept, with what
-   * the pool refuses a new session or a prompt for, with what {@link Host.cloneRepository} refuses, which it waits for; then
-   * there is none.
+   * `unsupported_field` for an agent that this host can't run, `invalid_request` for a budget that can't be kept, as
+   * {@link PromptFiles.complete} does, with what the pool refuses a new session or a prompt for, with what
+   * {@link Host.cloneRepository} refuses, which it waits for; then there is none.
    */
   async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
-    const { environments, rules, pool } = this.#parts;
+    const { environments, rules, pool, promptFiles } = this.#parts;
     const agent = await this.#agentOf(tenant, draft.agent);
     const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
     await environments.check(tenant, environment.body);
@@ -159,8 +162,10 @@ export class Sessions {
       resources: draft.resources.map(newResource),
       budget: draft.budget,
     };
+    const prompts = draft.prompts.map((content) => ({ kind: 'prompt', content }) as const);
+    const inputs = await promptFiles.complete(tenant, 'initial_events', prompts);
     const { workspace, limits } = environment.body;
-    return this.#make(tenant, { definition, workspace, prompts: draft.prompts }, (announce) =>
+    return this.#make(tenant, { definition, workspace, inputs }, (announce) =>
       pool.createSession({
         tenant,
         agent: options,
@@ -196,7 +201,7 @@ export class Sessions {
       forkedFrom: { sessionId: id, eventId: eventId ?? null },
     };
     const { workspace } = environment.body;
-    return this.#make(tenant, { definition, workspace, prompts: [] }, (announce) =>
+    return this.#make(tenant, { definition, workspace, inputs: [] }, (announce) =>
       pool.forkSession(tenant, id, { eventId, announce }),
     );
   }
@@ -283,7 +288,7 @@ export class Sessions {
    */
   async #make(
     tenant: string,
-    { definition, workspace, prompts }: Made,
+    { definition, workspace, inputs }: Made,
     makeRow: (announce: Announce) => Promise<SessionRow>,
   ): Promise<SessionView> {
     let kept: Kept<SessionDefinition> | undefined;
@@ -296,7 +301,7 @@ export class Sessions {
       });
       if (definition.resources.length > 0)
         await this.#parts.placeFiles?.(row, definition.resources);
-      await this.#prompt(tenant, row.id, prompts);
+      await this.#send(tenant, row.id, inputs);
       return this.#documents.found(row.id, kept && (await this.#view(tenant, kept)));
     } catch (error) {
       // What is left when that fails too can be removed under its id, and is shown to nobody without a session.
@@ -332,10 +337,10 @@ export class Sessions {
     return snapshotOf({ ...kept, body: override(kept.body) });
   }
 
-  async #prompt(tenant: string, id: string, prompts: readonly PromptContent[]): Promise<void> {
-    if (prompts.length === 0) return;
+  async #send(tenant: string, id: string, inputs: readonly SessionInput[]): Promise<void> {
+    if (inputs.length === 0) return;
     const client = await this.#parts.pool.findClient(tenant, id);
-    await client.submit(prompts.map((content) => ({ kind: 'prompt', content })));
+    await client.submit(inputs);
   }
 
   /** The session, which takes the document along; or a document that was left without one. */

@@ -381,14 +381,14 @@ describe('a request', () => {
       'events.0.session_thread_id',
     ],
     [
-      'a file that is named by its id',
+      'a file that is named by more than its id',
       [
         {
           type: 'user.message',
-          content: [{ type: 'image', source: { type: 'file', file_id: 'f' } }],
+          content: [{ type: 'image', source: { type: 'file', file_id: 'f', media_type: 'a/b' } }],
         },
       ],
-      'unsupported_field',
+      'invalid_request',
       'events.0.content.0.source',
     ],
     [

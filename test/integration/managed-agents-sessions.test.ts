@@ -341,11 +341,11 @@ describe('what a session is made of', () => {
         initial_events: [
           {
             type: 'user.message',
-            content: [{ type: 'image', source: { type: 'file', file_id: 'f' } }],
+            content: [{ type: 'image', source: { type: 'file', file_id: '' } }],
           },
         ],
       },
-      'files by id',
+      'initial_events.0.content.0.source.file_id',
     ],
     [{ budget: { type: 'limit', max_list_cost: { amount: '1.5', currency: 'USD' } } }, 'amount'],
     [{ budget: { type: 'limit', max_list_cost: { amount: '0', currency: 'USD' } } }, 'amount'],

@@ -8,6 +8,7 @@ import { Agents } from '../../src/catalog/agents.ts';
 import { Environments, type EnvironmentRules } from '../../src/catalog/environments.ts';
 import type { FileLimits } from '../../src/catalog/file-quota.ts';
 import { Files } from '../../src/catalog/files.ts';
+import { PromptFiles } from '../../src/catalog/prompt-files.ts';
 import { poolPorts, type PoolPorts } from '../../src/catalog/pool-ports.ts';
 import { SessionEvents } from '../../src/catalog/session-events.ts';
 import { SessionExtensions } from '../../src/catalog/session-extensions.ts';
@@ -106,16 +107,6 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     },
   });
   const { pool } = fixture;
-  const sessions = new Sessions({
-    store: store.catalog,
-    agents,
-    environments,
-    rules: agentRules,
-    pool,
-    ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
-    cloneRepository: (_tenant, workspace, repository) =>
-      fixture.host.cloneRepository(workspace, repository),
-  });
   const files = new Files({
     store: store.catalog,
     bytes: await DiskFileStore.open(filesFolder),
@@ -129,6 +120,18 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     log: NO_TELEMETRY.log,
   });
   await files.recover();
+  const promptFiles = new PromptFiles({ files, maxBytes: http.maxBodyBytes });
+  const sessions = new Sessions({
+    store: store.catalog,
+    agents,
+    environments,
+    rules: agentRules,
+    pool,
+    promptFiles,
+    ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
+    cloneRepository: (_tenant, workspace, repository) =>
+      fixture.host.cloneRepository(workspace, repository),
+  });
   const { app } = testApp(http, new FakePool(), {
     pool,
     catalog: {
@@ -136,7 +139,7 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
       environments,
       files,
       sessions,
-      events: new SessionEvents({ sessions, pool, store }),
+      events: new SessionEvents({ sessions, pool, promptFiles, store }),
       extensions: new SessionExtensions({ sessions, pool, agentMessages }),
     },
   });

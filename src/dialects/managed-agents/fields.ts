@@ -177,8 +177,8 @@ export const SESSION_FIELDS = {
     'Up to 50 of `user.message`, each a prompt. They are kept when the answer comes.',
   ),
   'initial_events.*.type.user.define_outcome': refused('nobody here judges outcomes'),
-  'initial_events.*.content.*.source.file': refused(
-    'a prompt can not take files by id yet; send base64 or a URL',
+  'initial_events.*.content.*.source.file': takesEffect(
+    'A file that was uploaded: an image (JPEG, PNG, GIF, WebP), or as a document a PDF or plain text. It is read when the message is taken. The same in `events.send`.',
   ),
   'initial_events.*.content.*.type.redacted': refused('the agent needs the text itself'),
   metadata: METADATA,

@@ -8,7 +8,7 @@ import { refusedVariant } from './parse-body.ts';
 /** Of one message. */
 export const MAX_BLOCKS = 1_000;
 
-const file = refusedVariant('file', SESSION_FIELDS['initial_events.*.content.*.source.file']);
+const file = z.strictObject({ type: z.literal('file'), file_id: z.string().min(1).max(200) });
 
 export const textBlock = z.strictObject({
   type: z.literal('text'),

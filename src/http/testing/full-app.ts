@@ -2,6 +2,7 @@ import type { AgentRules } from '../../catalog/agent-plan.ts';
 import { Agents } from '../../catalog/agents.ts';
 import { Environments } from '../../catalog/environments.ts';
 import { Files } from '../../catalog/files.ts';
+import { PromptFiles } from '../../catalog/prompt-files.ts';
 import { SessionEvents } from '../../catalog/session-events.ts';
 import {
   SessionExtensions,
@@ -24,6 +25,14 @@ export function fullApp(options: Partial<HttpOptions> = {}): TestApp {
   const agents = new Agents({ store, rules: AGENT_RULES });
   const environments = new Environments({ store, rules });
   const pool = NO_SESSIONS;
+  const files = new Files({
+    store,
+    bytes: new MemoryFileStore(),
+    host: NO_HOST,
+    limits: { maxFileBytes: 10_000, maxKeyBytes: 1_000_000, maxKeyFiles: 1_000 },
+    log: NO_TELEMETRY.log,
+  });
+  const promptFiles = new PromptFiles({ files, maxBytes: 10_000 });
   const sessions = new Sessions({
     store,
     agents,
@@ -31,19 +40,19 @@ export function fullApp(options: Partial<HttpOptions> = {}): TestApp {
     rules: AGENT_RULES,
     pool,
     cloneRepository: () => Promise.reject(new Error('There is no workspace here.')),
+    promptFiles,
   });
-  const events = new SessionEvents({ sessions, pool, store: new MemorySessionStore() });
+  const events = new SessionEvents({
+    sessions,
+    pool,
+    promptFiles,
+    store: new MemorySessionStore(),
+  });
   return testApp(options, new FakePool(), {
     catalog: {
       agents,
       environments,
-      files: new Files({
-        store,
-        bytes: new MemoryFileStore(),
-        host: NO_HOST,
-        limits: { maxFileBytes: 10_000, maxKeyBytes: 1_000_000, maxKeyFiles: 1_000 },
-        log: NO_TELEMETRY.log,
-      }),
+      files,
       sessions,
       events,
       extensions: new SessionExtensions({ sessions, pool }),

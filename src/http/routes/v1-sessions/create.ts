@@ -27,6 +27,7 @@ const OPERATION: Operation = {
     'unsupported_field',
     'model_not_found',
     'not_found',
+    'file_expired',
     'agent_archived',
     'environment_archived',
     ...SESSION_ERRORS,

@@ -39,6 +39,7 @@ const OPERATION: Operation = {
   answers: { 200: { description: 'The events, with their ids.', schema: sendAnswer } },
   errors: [
     'not_found',
+    'file_expired',
     'unsupported_field',
     'session_archived',
     'idempotency_conflict',
