@@ -32,7 +32,7 @@ export class BudgetGate {
   async #lookFor(turn: Turn): Promise<void> {
     const look = { turn, isOpen: false };
     this.#look = look;
-    const cause = await this.#parts.budget.stops(turn);
+    const cause = await this.#parts.budget.stops(turn.cost.spent);
     look.isOpen = cause === undefined;
     this.#parts.onLooked(turn, cause);
   }

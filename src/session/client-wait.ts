@@ -115,7 +115,7 @@ export class ClientWait {
     // What its process may still say is of no interest.
     activity.waitAlone(turn);
     link.giveUpUnneeded();
-    const end = turn.whole(endBy(cause, isWish(cause) ? 'interrupted' : 'failed'));
+    const end = turn.cost.whole(endBy(cause, isWish(cause) ? 'interrupted' : 'failed'));
     await journal.appendEnd(turn, end, true);
     if (activity.waiting === turn) activity.rest(turn, 'turn_ended');
     onEnd(turn, end);

@@ -1,5 +1,5 @@
 import type { StopCause } from './stop-cause.ts';
-import type { Turn } from './turn.ts';
+import type { Spent } from './turn-cost.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import { asRoundhouseError, ERROR_KINDS } from '../errors.ts';
 import { addUsage, listCostCents, type TurnEnd, type Usage } from '../events/record.ts';
@@ -29,15 +29,15 @@ export class SessionBudget {
     this.#parts = parts;
   }
 
-  /** Why the turn must not begin, or go on; undefined when it may. Never rejects: where nobody can tell, it must not. */
-  async stops({ cost }: Pick<Turn, 'cost'>): Promise<StopCause | undefined> {
+  /** Why a turn that has used so much must not begin, or go on; undefined when it may. Never rejects: where nobody can tell, it must not. */
+  async stops(spent: Spent): Promise<StopCause | undefined> {
     try {
       const limitCents = await this.#parts.limitCents();
       if (limitCents === undefined) return undefined;
-      if (cost.unpricedModel !== undefined) {
-        return reached(`The model ${cost.unpricedModel} has no list price to measure it by.`);
+      if (spent.unpricedModel !== undefined) {
+        return reached(`The model ${spent.unpricedModel} has no list price to measure it by.`);
       }
-      const spentCents = listCostCents(addUsage(this.#parts.used(), cost.usage));
+      const spentCents = listCostCents(addUsage(this.#parts.used(), spent.usage));
       if (spentCents < limitCents) return undefined;
       return reached(`It has cost ${spentCents} cents of ${limitCents}.`);
     } catch (error) {

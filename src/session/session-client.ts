@@ -14,9 +14,10 @@ import { SessionTurns } from './session-turns.ts';
 import { mayFollow, type SessionStatus } from './states.ts';
 import type { StreamHandle, TurnPhase } from './stream-handle.ts';
 import { Submissions } from './submissions.ts';
+import { NOTHING_SPENT } from './turn-cost.ts';
 import type { TurnStanding } from './turn-standing.ts';
 import type { TurnStream } from './turn-stream.ts';
-import { NOTHING_SPENT, type Turn } from './turn.ts';
+import type { Turn } from './turn.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
@@ -466,7 +467,7 @@ export class SessionClient {
   async #connected(signal: AbortSignal | undefined): Promise<void> {
     this.#refusal.throwIfBegun();
     if (this.#budget !== undefined) {
-      const cause = await unlessAborted(this.#budget.stops({ cost: NOTHING_SPENT }), signal);
+      const cause = await unlessAborted(this.#budget.stops(NOTHING_SPENT), signal);
       if (cause !== undefined) return;
     }
     try {

@@ -26,7 +26,7 @@ export async function takeUpTurn(
   void turn.ended.then(() => over.abort(new Error('The turn has ended.')));
   for (;;) {
     activity.takeUp(turn);
-    turn.leftBehind();
+    turn.cost.leaveBehind();
     turn.answered('starting');
     await link.ensureAttached(over.signal);
     const { attachment } = link;

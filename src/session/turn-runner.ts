@@ -63,7 +63,7 @@ export class TurnRunner {
       context,
       telemetry,
       stop: (cause: StopCause) => void stop(turn, cause),
-      pastBudget: budget && (() => budget.stops(turn)),
+      pastBudget: budget && (() => budget.stops(turn.cost.spent)),
       awaitAnswers: () => awaitAnswers(turn, attachment),
     };
     const outcome = await drive(run).catch((error: unknown): TurnOutcome => ({
@@ -75,7 +75,7 @@ export class TurnRunner {
     if (state.name !== 'waiting' || outcome.usable) return outcome;
     // Its process has gone, whoever has taken it. The turn waits on without.
     activity.waitAlone(turn);
-    turn.leftBehind();
+    turn.cost.leaveBehind();
     // While the turn ran its end was the turn's to see; the process may have ended before the turn began to wait.
     if (link.attachment === attachment) void link.drop('process_ended', true);
     return undefined;
@@ -84,7 +84,7 @@ export class TurnRunner {
   /** Ends a turn that has come to its end on a process. What comes next depends on what is left of that. Never rejects. */
   async conclude(turn: Turn, attachment: Attachment, outcome: TurnOutcome): Promise<void> {
     const { activity, budget, journal, link, onEnd, onFailure } = this.#parts;
-    const end = turn.whole(effectiveEnd(outcome.end, turn.cause));
+    const end = turn.cost.whole(effectiveEnd(outcome.end, turn.cause));
     if (end.reason === 'failed') onFailure();
     const budgetSpent = await budget?.isSpentBy(end);
     await journal.appendEnd(turn, end, true, budgetSpent);

@@ -1,5 +1,5 @@
 import { AwaitedAnswers } from './awaited-answers.ts';
-import { NOTHING_SPENT, withRequest, type Spent } from './turn.ts';
+import { NOTHING_SPENT, withRequest, type Spent } from './turn-cost.ts';
 import type { EventRecord } from '../events/record.ts';
 
 /** Where a turn stood when its host died. */
