@@ -36,8 +36,8 @@ export type ActivityView = Pick<
 >;
 
 /**
- * What the turns of a session are doing: at most one is on its way. Each change is one method here, called by the part that
- * makes it happen: `TurnRunner` and `ClientWait`.
+ * What the turns of a session are doing: at most one is on its way. Each change is one method here, for `SessionTurns` and its
+ * parts; whoever only wants to know has an {@link ActivityView}.
  */
 export class Activity {
   readonly #onChange: (reason: string) => void;
