@@ -4,19 +4,22 @@ import type { Journal } from './journal.ts';
 import type { Attachment, SessionLink } from './link.ts';
 import type { Refusal } from './refusal.ts';
 import { endBy, isWish, type StopCause } from './stop-cause.ts';
-import { takeUpTurn } from './take-up-turn.ts';
+import { takeUpTurn, type TakeUpTurnParts } from './take-up-turn.ts';
 import { answerRecord, awaitingRecord, goesOnRecord } from './turn-records.ts';
 import type { TurnRunner } from './turn-runner.ts';
 import type { TurnStanding } from './turn-standing.ts';
 import type { Turn } from './turn.ts';
+import type { SessionRow } from '../contracts/session-store.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { NewRecord, TurnEnd } from '../events/record.ts';
 
 export interface ClientWaitParts {
   readonly activity: Activity;
-  readonly journal: Journal;
-  readonly link: SessionLink;
-  readonly runner: TurnRunner;
+  readonly journal: Pick<Journal, 'append' | 'appendEnd'> & {
+    readonly row: Pick<SessionRow, 'name'>;
+  };
+  readonly link: TakeUpTurnParts['link'] & Pick<SessionLink, 'giveUpUnneeded'>;
+  readonly runner: TakeUpTurnParts['runner'] & Pick<TurnRunner, 'interrupt'>;
   readonly refusal: Refusal;
   /** The turn waits for its client: its process may be needed by somebody else. */
   readonly onRest: () => void;

@@ -10,8 +10,8 @@ import { ERROR_KINDS, RoundhouseError } from '../errors.ts';
 
 export interface TakeUpTurnParts {
   readonly activity: Activity;
-  readonly link: SessionLink;
-  readonly runner: TurnRunner;
+  readonly link: Pick<SessionLink, 'attachment' | 'drop' | 'ensureAttached' | 'release'>;
+  readonly runner: Pick<TurnRunner, 'conclude' | 'drive'>;
 }
 
 /**
