@@ -50,29 +50,27 @@ function noB({ name }: { readonly name: string }): Promise<string | undefined> {
 
 describe('the plan of an agent', () => {
   test('without tools has none, whatever the agent has by default', async () => {
-    expect(await plan({})).toEqual({
-      options: { model: 'sonnet', tools: [], allowedTools: [] },
-    });
+    expect(await plan({})).toEqual({ model: 'sonnet', tools: [], allowedTools: [] });
   });
 
   test("replaces the agent's own system prompt", async () => {
-    expect((await plan({ system: 'Be brief.' })).options.systemPrompt).toEqual({
+    expect((await plan({ system: 'Be brief.' })).systemPrompt).toEqual({
       mode: 'replace',
       text: 'Be brief.',
     });
-    expect('systemPrompt' in (await plan({})).options).toBe(false);
+    expect('systemPrompt' in (await plan({}))).toBe(false);
   });
 
   test('names the whole toolset in the words of Claude Code', async () => {
     const all = ['Bash', 'Read', 'Write', 'Edit', 'Glob', 'Grep', 'WebFetch', 'WebSearch'];
-    expect((await plan({ tools: [toolset()] })).options).toMatchObject({
+    expect(await plan({ tools: [toolset()] })).toMatchObject({
       tools: all,
       allowedTools: all,
     });
   });
 
   test('asks first where the policy is not to allow, and leaves out what is switched off', async () => {
-    const { options } = await plan({
+    const options = await plan({
       tools: [
         toolset({
           default_config: OFF,
@@ -93,7 +91,7 @@ describe('the plan of an agent', () => {
   });
 
   test('lets one tool differ from the rest', async () => {
-    const { options } = await plan({
+    const options = await plan({
       tools: [toolset({ configs: [{ name: 'bash', type: 'bash', ...OFF }] })],
     });
     expect(options.tools).toHaveLength(7);
@@ -112,7 +110,7 @@ describe('the plan of an agent', () => {
         { name: 'judged', enabled: true, permission_policy: AUTO },
       ],
     } as const;
-    const { options } = await plan({
+    const options = await plan({
       model: { id: 'sonnet', effort: { type: 'max' } },
       tools: [lookUp, { ...mcp, configs: [...mcp.configs] }],
       mcp_servers: [{ type: 'url', name: 'b', url: 'https://b.example' }],
@@ -162,6 +160,6 @@ describe('the plan of an agent', () => {
       message: expect.stringContaining('tools.0'),
     });
     const none = await plan({ tools: [toolset({ default_config: OFF })] }, off);
-    expect(none.options.tools).toEqual([]);
+    expect(none.tools).toEqual([]);
   });
 });

@@ -8,12 +8,6 @@ type Tool = AgentDefinition['tools'][number];
 type OfType<Type> = Extract<Tool, { type: Type }>;
 type Toolset = OfType<'agent_toolset_20260401'>;
 
-/** How an agent runs on this host. */
-export interface AgentPlan {
-  /** What its processes are started with. */
-  readonly options: AgentOptions;
-}
-
 /** What of an agent decides how it runs. */
 export type RunnableAgent = Pick<AgentDefinition, 'model' | 'system' | 'tools' | 'mcp_servers'>;
 
@@ -28,13 +22,13 @@ export interface AgentRules {
 }
 
 /**
- * The plan of an agent. Without the agent toolset it has none of Claude Code's own tools. `unsupported_field` for what is not
+ * What the processes of an agent are started with on this host. Without the agent toolset it has none of Claude Code's own tools. `unsupported_field` for what is not
  * allowed, or can't be done, on this host; `invalid_request` for the schema of a tool that is none.
  */
 export async function planAgent(
   { model, system, tools, mcp_servers }: RunnableAgent,
   rules: AgentRules,
-): Promise<AgentPlan> {
+): Promise<AgentOptions> {
   const toolset = tools.find((tool): tool is Toolset => tool.type === 'agent_toolset_20260401');
   const enabled = toolset === undefined ? [] : enabledTools(toolset);
   if (enabled.length > 0 && !rules.ownTools) {
@@ -51,16 +45,14 @@ export async function planAgent(
     enabled.flatMap((tool) => (tool.allowed === allowed ? tool.agentName : []));
   const askFirst = names(false);
   return {
-    options: {
-      model: model.id,
-      ...(system !== null && { systemPrompt: { mode: 'replace', text: system } }),
-      tools: enabled.map(({ agentName }) => agentName),
-      allowedTools: names(true),
-      ...(askFirst.length > 0 && { askFirst }),
-      ...(clientTools.length > 0 && { clientTools }),
-      ...(mcpServers.length > 0 && { mcpServers }),
-      ...(effort !== undefined && { effort }),
-    },
+    model: model.id,
+    ...(system !== null && { systemPrompt: { mode: 'replace', text: system } }),
+    tools: enabled.map(({ agentName }) => agentName),
+    allowedTools: names(true),
+    ...(askFirst.length > 0 && { askFirst }),
+    ...(clientTools.length > 0 && { clientTools }),
+    ...(mcpServers.length > 0 && { mcpServers }),
+    ...(effort !== undefined && { effort }),
   };
 }
 

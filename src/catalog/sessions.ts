@@ -153,7 +153,7 @@ export class Sessions {
     await environments.check(tenant, environment.body);
     if (draft.resources.length > 0 && this.#parts.placeFiles === undefined) throw noFiles();
     checkBudgetable({ agent, budget: draft.budget });
-    const { options } = await planAgent(agent, rules);
+    const options = await planAgent(agent, rules);
     const definition: SessionDefinition = {
       agent,
       environmentId: environment.id,
@@ -249,7 +249,7 @@ export class Sessions {
     const event = updatedEvent(from, kept.body);
     if (event !== undefined || namesAgent) {
       const client = await pool.findClient(tenant, id);
-      const { options } = await planAgent(kept.body.agent, rules);
+      const options = await planAgent(kept.body.agent, rules);
       await client.update(event, namesAgent ? options : undefined);
     }
     return this.view(tenant, id);
