@@ -165,7 +165,7 @@ const serverSchema = z
       .max(1_073_741_824)
       .default(8_388_608)
       .describe(
-        'Memory of the events that may wait for a reader before it is cut off. Bytes, roughly, 65536..1073741824.',
+        'Memory of the events that may wait for a reader before it is cut off, and of a page of `GET /sessions/{id}/events`. Bytes, roughly, 65536..1073741824.',
       ),
   })
   .superRefine((server, context) => {

@@ -1,7 +1,8 @@
 import type { AgentOptions } from '../contracts/agent-driver.ts';
+import type { EventPage } from '../contracts/session-store.ts';
 import type { SeedMessage } from '../contracts/transcripts.ts';
 import type { LogItem } from '../events/preview.ts';
-import type { EventRecord, PromptContent } from '../events/record.ts';
+import type { PromptContent } from '../events/record.ts';
 import type { SessionInfo } from '../pool/session-info.ts';
 import type { TurnLimits } from '../definitions/turn-limits.ts';
 import type { StreamHandle } from '../session/stream-handle.ts';
@@ -64,13 +65,13 @@ export interface PoolPort {
     query: { limit: number; after?: string },
   ): Promise<{ sessions: readonly SessionInfo[]; next: string | null }>;
   getSessionInfo(tenant: string, name: string): Promise<SessionInfo | undefined>;
-  /** Records with a number greater than `after`; the first one tells when earlier ones are gone. `session_not_found`. */
-  readEvents(
+  /** A page of records with a number greater than `after`; the first one tells when earlier ones are gone. `session_not_found`. */
+  listEvents(
     tenant: string,
     name: string,
     query: { after: number; limit: number },
-  ): Promise<EventRecord[]>;
-  /** The same, then what happens, until the signal aborts. `session_not_found`; the iteration throws `reader_too_slow`. */
+  ): Promise<EventPage>;
+  /** All of them, then what happens, until the signal aborts. `session_not_found`; the iteration throws `reader_too_slow`. */
   followEvents(
     tenant: string,
     name: string,

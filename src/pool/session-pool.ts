@@ -17,11 +17,11 @@ import { transcriptPages, type TranscriptPart } from './transcript-pages.ts';
 import type { AgentDriver, AgentOptions } from '../contracts/agent-driver.ts';
 import type { Answerer } from '../contracts/answerer.ts';
 import type { Host } from '../contracts/host.ts';
-import type { SessionRow, SessionStore } from '../contracts/session-store.ts';
+import type { EventPage, SessionRow, SessionStore } from '../contracts/session-store.ts';
 import { asRoundhouseError, RoundhouseError } from '../errors.ts';
 import type { LogItem } from '../events/preview.ts';
 import type { EventRecord } from '../events/record.ts';
-import type { TailLimits } from '../log/tail.ts';
+import { DEFAULT_TAIL_LIMITS, type TailLimits } from '../log/tail.ts';
 import { checkedLimits } from '../session/limits.ts';
 import type { ClientAnswer } from '../session/awaited-answers.ts';
 import type { BudgetOf } from '../session/session-budget.ts';
@@ -251,6 +251,21 @@ export class SessionPool {
   ): Promise<EventRecord[]> {
     const row = await this.#known.get(tenant, name);
     return this.#parts.store.readEvents(row.id, query.after, query.limit);
+  }
+
+  /**
+   * The same in pages that one reader can hold: at most `limit` (1 to 10,000), and no more of them than the bytes that may wait
+   * for a reader (`tailLimits`), the first excepted. `next` is the `after` of the next page. `session_not_found`.
+   */
+  async listEvents(
+    tenant: string,
+    name: string,
+    { after, limit }: { after: number; limit: number },
+  ): Promise<EventPage> {
+    const { store, tailLimits = DEFAULT_TAIL_LIMITS } = this.#parts;
+    const { id } = await this.#known.get(tenant, name);
+    const { maxBytes } = tailLimits;
+    return store.listEvents(id, { order: 'asc', beyond: after, limit, maxBytes });
   }
 
   /**

@@ -27,6 +27,7 @@ export interface PoolFixtureOptions {
   readonly variablesOf?: SessionPoolParts['variablesOf'];
   readonly budgetOf?: SessionPoolParts['budgetOf'];
   readonly deleted?: SessionPoolParts['deleted'];
+  readonly tailLimits?: SessionPoolParts['tailLimits'];
   /** A store, host or driver of an earlier pool, to start again on what it left. */
   readonly store?: SessionStore;
   readonly host?: FakeHost;
@@ -74,6 +75,7 @@ export function makePool(options: PoolFixtureOptions = {}) {
     ...(options.variablesOf !== undefined && { variablesOf: options.variablesOf }),
     ...(options.budgetOf !== undefined && { budgetOf: options.budgetOf }),
     ...(options.deleted !== undefined && { deleted: options.deleted }),
+    ...(options.tailLimits !== undefined && { tailLimits: options.tailLimits }),
   });
   return {
     pool,

@@ -1,4 +1,5 @@
 import { TurnItems } from '../../dialects/testing/log-items.ts';
+import type { EventPage } from '../../contracts/session-store.ts';
 import { RoundhouseError } from '../../errors.ts';
 import type { LogItem } from '../../events/preview.ts';
 import { NO_USAGE, turnEndOf } from '../../events/record.ts';
@@ -129,13 +130,15 @@ export class FakePool implements PoolPort {
     return this.sessions.has(`${tenant}/${name}`) ? sessionInfo(name) : undefined;
   }
 
-  async readEvents(
+  async listEvents(
     tenant: string,
     name: string,
     query: { after: number; limit: number },
-  ): Promise<EventRecord[]> {
-    const records = this.#events(tenant, name).filter((record) => record.number > query.after);
-    return records.slice(0, query.limit);
+  ): Promise<EventPage> {
+    const all = this.#events(tenant, name).filter((record) => record.number > query.after);
+    const records = all.slice(0, query.limit);
+    const more = all.length > records.length;
+    return { records, next: more ? (records.at(-1)?.number ?? null) : null };
   }
 
   async followEvents(

@@ -16,7 +16,9 @@ import type { SessionParams } from './params.ts';
 const number = wholeNumber(0, Number.MAX_SAFE_INTEGER);
 const querySchema = z.strictObject({
   after: wholeNumberOr(0, 0, Number.MAX_SAFE_INTEGER).describe('Records with a greater number.'),
-  limit: wholeNumberOr(1_000, 1, 10_000).describe('Records of a page; not for streams.'),
+  limit: wholeNumberOr(1_000, 1, 10_000).describe(
+    'Records of a page, which has fewer where they are large; not for streams.',
+  ),
 });
 
 const OPERATION: Operation = {
@@ -38,7 +40,7 @@ const OPERATION: Operation = {
       description: 'A page of records, or the stream.',
       schema: z.object({
         data: z.array(recordAnswer),
-        next: z.int().nullable().describe('The `after` of the next page.'),
+        next: z.int().nullable().describe('The `after` of the next page; null on the last one.'),
         gap: gapAnswer.nullable().describe('Records that are gone ahead of the first one.'),
       }),
       events: streamEventAnswer,
@@ -68,12 +70,8 @@ export function sessionEventsRoute(app: FastifyInstance, deps: AppDependencies):
         return follow(deps, request, reply, name, after);
       }
       const { after, limit } = query;
-      const data = await deps.pool.readEvents(request.tenant, name, { after, limit });
-      return {
-        data,
-        next: data.length === limit ? (data.at(-1)?.number ?? null) : null,
-        gap: gapBefore(after, data[0]) ?? null,
-      };
+      const { records, next } = await deps.pool.listEvents(request.tenant, name, { after, limit });
+      return { data: records, next, gap: gapBefore(after, records[0]) ?? null };
     },
   );
 }
