@@ -1,8 +1,5 @@
 import { BadRequestError, ConflictError, NotFoundError } from '@anthropic-ai/sdk';
-import type {
-  AgentCreateParams,
-  BetaManagedAgentsAgent,
-} from '@anthropic-ai/sdk/resources/beta/agents/agents';
+import type { AgentCreateParams } from '@anthropic-ai/sdk/resources/beta/agents/agents';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { catalogServer, failure, type CatalogServer } from '../support/catalog-server.ts';
 
@@ -25,7 +22,6 @@ function withServer(url: string): AgentCreateParams {
     tools: [{ type: 'mcp_toolset', mcp_server_name: 'm' }],
   };
 }
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 const ALLOW = { type: 'always_allow' } as const;
 const ASK = { type: 'always_ask' } as const;
@@ -75,75 +71,6 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) found.push(item);
   return found;
 }
-
-describe("the examples of the SDK's own documentation", () => {
-  it('agents.create', async () => {
-    const agent: BetaManagedAgentsAgent = await server.alice.beta.agents.create({
-      model: 'claude-opus-5-5',
-      name: 'My First Agent',
-    });
-    expect(agent).toEqual({
-      type: 'agent',
-      id: expect.stringMatching(/^agent_[0-9a-z]{24}$/),
-      version: 1,
-      name: 'My First Agent',
-      description: null,
-      system: null,
-      model: { id: 'claude-opus-5-5', speed: 'standard' },
-      tools: [],
-      mcp_servers: [],
-      skills: [],
-      metadata: {},
-      multiagent: null,
-      execution_identity: { type: 'service_account' },
-      created_at: expect.stringMatching(TIME),
-      updated_at: agent.created_at,
-      archived_at: null,
-    });
-  });
-
-  it('agents.retrieve', async () => {
-    const { id } = await server.alice.beta.agents.create(MINIMAL);
-    const agent: BetaManagedAgentsAgent = await server.alice.beta.agents.retrieve(id);
-    expect(agent).toMatchObject({ id, name: 'My First Agent' });
-    await failure(
-      server.alice.beta.agents.retrieve('agent_011CZkYpogX7uDKUyvBTophP'),
-      NotFoundError,
-    );
-  });
-
-  it('agents.update', async () => {
-    const { id } = await server.alice.beta.agents.create(MINIMAL);
-    const agent = await server.alice.beta.agents.update(id, { description: 'updated' });
-    expect(agent).toMatchObject({ id, version: 2, description: 'updated', name: 'My First Agent' });
-  });
-
-  it('agents.list', async () => {
-    const created = await server.alice.beta.agents.create(MINIMAL);
-    const seen: BetaManagedAgentsAgent[] = [];
-    for await (const agent of server.alice.beta.agents.list()) seen.push(agent);
-    expect(seen).toEqual([created]);
-  });
-
-  it('agents.archive', async () => {
-    const { id } = await server.alice.beta.agents.create(MINIMAL);
-    const agent = await server.alice.beta.agents.archive(id);
-    expect(agent).toMatchObject({ id, version: 1, archived_at: expect.stringMatching(TIME) });
-  });
-
-  it('agents.versions.list', async () => {
-    const { id } = await server.alice.beta.agents.create(MINIMAL);
-    await server.alice.beta.agents.update(id, { description: 'updated' });
-    const seen: [number, string | null][] = [];
-    for await (const agent of server.alice.beta.agents.versions.list(id)) {
-      seen.push([agent.version, agent.description]);
-    }
-    expect(seen).toEqual([
-      [2, 'updated'],
-      [1, null],
-    ]);
-  });
-});
 
 describe('an agent', () => {
   it('has every default of its tools filled in, as the types of the answer say', async () => {

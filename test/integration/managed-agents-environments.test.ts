@@ -28,8 +28,6 @@ beforeEach(async () => {
   });
 });
 
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-
 /** Requests with our extension: the SDK sends on what its types don't know. */
 type Create = EnvironmentCreateParams & {
   roundhouse?: {
@@ -58,71 +56,6 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   for await (const item of items) found.push(item);
   return found;
 }
-
-describe("the examples of the SDK's own documentation", () => {
-  it('environments.create', async () => {
-    const environment: BetaEnvironment = await server.alice.beta.environments.create({
-      name: 'python-data-analysis',
-    });
-    expect(environment).toEqual({
-      type: 'environment',
-      id: expect.stringMatching(/^env_[0-9a-z]{24}$/),
-      name: 'python-data-analysis',
-      description: null,
-      metadata: {},
-      scope: 'organization',
-      config: {
-        type: 'cloud',
-        networking: { type: 'unrestricted' },
-        packages: { type: 'packages', apt: [], cargo: [], gem: [], go: [], npm: [], pip: [] },
-      },
-      created_at: expect.stringMatching(TIME),
-      updated_at: environment.created_at,
-      archived_at: null,
-      roundhouse: { workspace: { type: 'fresh' }, variables: {}, limits: {} },
-    });
-  });
-
-  it('environments.retrieve', async () => {
-    const created = await create({ name: 'a' });
-    expect(await server.alice.beta.environments.retrieve(created.id)).toEqual(created);
-    await failure(
-      server.alice.beta.environments.retrieve('env_011CZkZ9X2dpNyB7HsEFoRfW'),
-      NotFoundError,
-    );
-  });
-
-  it('environments.update', async () => {
-    const created = await create({ name: 'a' });
-    expect(await server.alice.beta.environments.update(created.id, {})).toEqual(created);
-  });
-
-  it('environments.list', async () => {
-    const ids = [];
-    for (const name of ['a', 'b', 'c']) ids.push((await create({ name })).id);
-    const seen: string[] = [];
-    for await (const environment of server.alice.beta.environments.list()) {
-      seen.push(environment.id);
-    }
-    expect(seen.toSorted()).toEqual(ids.toSorted());
-    const paged = await all(server.alice.beta.environments.list({ limit: 2 }));
-    expect(paged.map(({ id }) => id)).toEqual(seen);
-  });
-
-  it('environments.delete', async () => {
-    const { id } = await create({ name: 'a' });
-    const deleted = await server.alice.beta.environments.delete(id);
-    expect(deleted).toEqual({ id, type: 'environment_deleted' });
-    await failure(server.alice.beta.environments.delete(id), NotFoundError);
-    await failure(server.alice.beta.environments.retrieve(id), NotFoundError);
-  });
-
-  it('environments.archive', async () => {
-    const { id } = await create({ name: 'a' });
-    const environment = await server.alice.beta.environments.archive(id);
-    expect(environment).toMatchObject({ id, archived_at: expect.stringMatching(TIME) });
-  });
-});
 
 describe('an environment', () => {
   it('takes every way to say that it is here', async () => {

@@ -42,60 +42,6 @@ async function onDisk(name: string, content: string | Uint8Array): Promise<strin
   return path;
 }
 
-describe("the examples of the SDK's own documentation", () => {
-  it('files.upload', async () => {
-    const path = await onDisk('data.csv', 'a,b\n1,2\n');
-    const file: BetaFileMetadata = await server.alice.beta.files.upload({
-      file: createReadStream(path),
-    });
-    expect(file).toEqual({
-      type: 'file',
-      id: expect.stringMatching(/^file_[0-9a-z]{24}$/),
-      filename: 'data.csv',
-      mime_type: 'text/csv',
-      size_bytes: 8,
-      downloadable: true,
-      created_at: expect.stringMatching(TIME),
-      expires_at: null,
-      scope: null,
-    });
-  });
-
-  it('files.list', async () => {
-    const ids: string[] = [];
-    for (const name of ['a', 'b', 'c']) ids.unshift((await upload('x', name)).id);
-    const seen: string[] = [];
-    for await (const file of server.alice.beta.files.list()) seen.push(file.id);
-    expect(seen.toSorted()).toEqual(ids.toSorted());
-    const paged: string[] = [];
-    for await (const file of server.alice.beta.files.list({ limit: 2 })) paged.push(file.id);
-    expect(paged).toEqual(seen);
-  });
-
-  it('files.retrieveMetadata', async () => {
-    const file = await upload();
-    expect(await server.alice.beta.files.retrieveMetadata(file.id)).toEqual(file);
-    await failure(server.alice.beta.files.retrieveMetadata('file_id'), NotFoundError);
-  });
-
-  it('files.download', async () => {
-    const { id } = await upload('the bytes', 'a.txt', 'text/plain');
-    const response = await server.alice.beta.files.download(id);
-    const content = await response.blob();
-    expect(await content.text()).toBe('the bytes');
-    expect(content.type).toBe('text/plain');
-  });
-
-  it('files.delete', async () => {
-    const { id } = await upload();
-    expect(await server.alice.beta.files.delete(id)).toEqual({ id, type: 'file_deleted' });
-    await failure(server.alice.beta.files.delete(id), NotFoundError);
-    await failure(server.alice.beta.files.retrieveMetadata(id), NotFoundError);
-    await failure(server.alice.beta.files.download(id), NotFoundError);
-    expect(await readdir(server.filesFolder)).toEqual([]);
-  });
-});
-
 describe('an upload', () => {
   it('comes back byte for byte, however it was sent', async () => {
     const bytes = Uint8Array.from({ length: 700_001 }, (_, index) => (index * 7919) % 256);
