@@ -13,6 +13,7 @@ const SEND = `POST ${EVENTS}`;
 const PROMPT = { type: 'user.message', id: 'prompt', content: [], processed_at: null };
 const ENTER = '\r';
 const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
 
 let api: SessionApi;
 
@@ -130,6 +131,25 @@ describe('a chat on a terminal', () => {
     expect(sent('user.tool_confirmation')).toEqual([]);
     chatting.type(`/exit${ENTER}`);
     expect(await chatting.ended).toMatchObject({ code: 0 });
+  });
+
+  it.each([
+    ['Ctrl-D', (chatting: CommandHere) => chatting.type(CTRL_D)],
+    ['the end of the input', (chatting: CommandHere) => chatting.endInput()],
+  ])('leaves at %s in a question, and the call waits on', async (_what, end) => {
+    const chatting = chat({ terminal: true });
+    await chatting.until('> ');
+    chatting.type(`Go${ENTER}`);
+    const stream = await begun();
+    stream.send(call('c1', 'bash', { command: 'ls' }), waits('c1'));
+    await chatting.until('Allow it?');
+    end(chatting);
+    const { code, stdout, stderr } = await chatting.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('failed') });
+    expect(stdout).toContain('To go on with it: --session sesn_1');
+    expect(stdout).not.toContain('[interrupted]');
+    expect(sent('user.tool_confirmation')).toEqual([]);
+    expect(sent('user.interrupt')).toEqual([]);
   });
 
   it('takes up a turn that waits for it', async () => {

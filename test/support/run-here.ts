@@ -57,6 +57,10 @@ export class CommandHere {
     if (this.stdin instanceof PassThrough) this.stdin.write(text);
   }
 
+  endInput(): void {
+    if (this.stdin instanceof PassThrough) this.stdin.end();
+  }
+
   /** Settles when stdout or stderr holds the text; rejects when the command ends without. */
   async until(text: string): Promise<void> {
     const ended = this.ended.then(({ stdout, stderr }) => {

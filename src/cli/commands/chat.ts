@@ -81,6 +81,8 @@ class Conversation {
   readonly #context: CliContext;
   readonly #isTerminal: boolean;
   #turn: RunningTurn | undefined;
+  /** Whether no further line can come. */
+  #closed = false;
 
   constructor(link: ChatLink, context: CliContext) {
     this.#link = link;
@@ -113,10 +115,12 @@ class Conversation {
 
   async #talk(lines: Interface): Promise<number> {
     let exitCode: number = EXIT_CODES.ok;
-    let closed = false;
-    lines.once('close', () => (closed = true));
+    lines.once('close', () => {
+      this.#closed = true;
+      this.#turn?.questions.abort();
+    });
     const ask = (): void => {
-      if (this.#isTerminal && !closed) lines.prompt();
+      if (this.#isTerminal && !this.#closed) lines.prompt();
     };
     // Made before anything is awaited: lines that come meanwhile must not get lost.
     const typed = lines[Symbol.asyncIterator]();
@@ -154,6 +158,7 @@ class Conversation {
     try {
       const outcome = await run(this.#view(lines, turn));
       await turn.interrupted;
+      if (turn.abort.signal.aborted) return 'left';
       if (outcome === 'interrupted') stdout.write('\n[interrupted]\n');
       return 'done';
     } catch (error) {
@@ -175,11 +180,13 @@ class Conversation {
     const paint = paintFor(stderr, env);
     const ask: Ask = async (question) => {
       try {
-        return await lines.question(question, { signal: turn.questions.signal });
+        if (!this.#closed) return await lines.question(question, { signal: turn.questions.signal });
       } catch (error) {
-        if (turn.questions.signal.aborted) return undefined;
-        throw error;
+        if (!turn.questions.signal.aborted) throw error;
       }
+      // Nobody is there any more, which is no answer: the call waits for whoever comes back.
+      if (this.#closed) turn.abort.abort();
+      return undefined;
     };
     return {
       onText: (text) => void stdout.write(text),
