@@ -1,14 +1,27 @@
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 
+import { processesOf } from './leftovers.ts';
 import { BIN, CLEAN_PATH } from './server-fixture.ts';
 import { withinDeadline } from '../../src/time/deadline.ts';
 
 const PATIENCE_MS = 20_000;
+
+/** Gives a program a terminal of its own; util-linux has it. */
+const SCRIPT = '/usr/bin/script';
+
+/** Whether this machine can give a {@link Program} a terminal. */
+export const HAS_TERMINALS = existsSync(SCRIPT);
+
+/** Keys of a terminal. */
+export const ENTER = '\r';
+export const CTRL_C = '\u0003';
+export const CTRL_D = '\u0004';
 
 /** How a program ended, and what it wrote. */
 export interface Outcome {
@@ -29,9 +42,16 @@ export class Program {
   stdout = '';
   stderr = '';
   readonly #ended: Promise<unknown>;
+  /** Where it works, and the home that it has. */
+  readonly #folder: string;
 
-  private constructor(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, [BIN, ...args], {
+  private constructor(
+    [command, ...args]: readonly [string, ...string[]],
+    cwd: string,
+    env: Readonly<Record<string, string>> = {},
+  ) {
+    this.#folder = cwd;
+    this.child = spawn(command, args, {
       env: { PATH: CLEAN_PATH, HOME: cwd, TMPDIR: cwd, ...env },
       cwd,
     });
@@ -43,28 +63,54 @@ export class Program {
 
   static async start(args: readonly string[], options: ProgramOptions = {}): Promise<Program> {
     const cwd = options.cwd ?? (await temporaryFolder());
-    return new Program(args, cwd, options.env ?? {});
+    return new Program([process.execPath, BIN, ...args], cwd, options.env);
+  }
+
+  /** On a terminal of its own, which shows everything as `stdout`. */
+  static async onTerminal(args: readonly string[]): Promise<Program> {
+    const line = [process.execPath, BIN, ...args].join(' ');
+    const command = [SCRIPT, '--quiet', '--return', '--command', line, '/dev/null'] as const;
+    return new Program(command, await temporaryFolder(), { TERM: 'dumb' });
   }
 
   type(text: string): void {
     this.child.stdin.write(text);
   }
 
+  endInput(): void {
+    this.child.stdin.end();
+  }
+
   interrupt(): void {
     this.child.kill('SIGINT');
   }
 
-  /** Waits until stdout has a text, or stderr has. */
-  async until(text: string): Promise<void> {
+  /** Takes its terminal away, as when a window is closed, and waits until it has ended by that. */
+  async hangUp(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await vi.waitFor(
+      () => {
+        const left = processesOf(this.#folder);
+        if (left.length > 0) throw new Error(`Still alive: ${JSON.stringify(left, null, 1)}`);
+      },
+      { timeout: PATIENCE_MS, interval: 20 },
+    );
+  }
+
+  /** Waits until stdout has a text behind its first `from` characters, or stderr has. */
+  async until(text: string, from = 0): Promise<void> {
     const written = (async () => {
-      while (!this.stdout.includes(text) && !this.stderr.includes(text)) {
+      while (!this.stdout.includes(text, from) && !this.stderr.includes(text)) {
+        const waited = new AbortController();
+        const { signal } = waited;
         await Promise.race([
-          once(this.child.stdout, 'data'),
-          once(this.child.stderr, 'data'),
+          once(this.child.stdout, 'data', { signal }),
+          once(this.child.stderr, 'data', { signal }),
           this.#ended.then(() => {
-            if (!`${this.stdout}${this.stderr}`.includes(text)) throw new Error('It ended.');
+            if (this.stdout.includes(text, from) || this.stderr.includes(text)) return;
+            throw new Error(`It ended without: ${text}\n${this.stdout}\n${this.stderr}`);
           }),
-        ]);
+        ]).finally(() => waited.abort());
       }
     })();
     const outcome = await withinDeadline(written, PATIENCE_MS);
