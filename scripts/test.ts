@@ -53,6 +53,7 @@ async function run(): Promise<number> {
     [
       'run',
       `--reporter=${reporter}`,
+      '--reporter=./scripts/skip-reporter.ts',
       '--reporter=json',
       `--outputFile.json=${reportFile}`,
       ...filters,

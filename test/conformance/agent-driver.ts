@@ -83,14 +83,12 @@ export interface AgentDriverHarness {
 }
 
 export type SkippableSituation =
-  | 'signals'
+  | 'stopped'
+  | 'dies unbound'
   | 'executable'
   | 'workspace'
   | 'stale transcript'
-  | 'upstream statuses'
-  | 'retry'
-  | 'tool survives'
-  | 'seeded tools and images';
+  | 'cut text';
 
 const NO_OPTIONS: AgentOptions = {};
 /** How soon the reader of a turn must know that its process has died. */
@@ -773,8 +771,7 @@ export function describeAgentDriver(
         [500, 'upstream_failed'],
         [529, 'upstream_overloaded'],
       ] as const) {
-        test(`with status ${status} ends the turn with ${code}`, async ({ skip }) => {
-          skipIn(skip, 'upstream statuses');
+        test(`with status ${status} ends the turn with ${code}`, async () => {
           const turn = await run(process, harness.prompts.fail(status));
           expect(turn.end).toMatchObject({ reason: 'failed', error: { code } });
           expect(turn.end.error?.message).toMatch(/\S/);
@@ -783,8 +780,7 @@ export function describeAgentDriver(
         });
       }
 
-      test('announces each repetition before it waits', async ({ skip }) => {
-        skipIn(skip, 'upstream statuses');
+      test('announces each repetition before it waits', async () => {
         const turn = await run(process, harness.prompts.fail(529));
         const notices = turn.outputs.flatMap((output) =>
           output.kind === 'event' && output.body.type === 'session.status_rescheduled'
@@ -794,15 +790,14 @@ export function describeAgentDriver(
         expect(notices[0]).toMatchObject({ attempt: 1, status: 529 });
       });
 
-      test('gives a refused credential up at once', async ({ skip }) => {
-        skipIn(skip, 'upstream statuses');
+      test('gives a refused credential up at once', async () => {
         const turn = await run(process, harness.prompts.fail(401));
         const repeated = bodies(turn.outputs, 'session.status_rescheduled');
         expect(repeated.length).toBeLessThanOrEqual(1);
       });
 
       test('is healed by a repetition, which begins a new message', async ({ skip }) => {
-        skipIn(skip, 'retry');
+        skipIn(skip, 'cut text');
         const turn = await run(process, harness.prompts.cutOnce());
         expect(turn.end.reason).toBe('completed');
         const starts = turn.outputs.filter(
@@ -824,8 +819,7 @@ export function describeAgentDriver(
 
     describe('the death of a process', () => {
       for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
-        test(`by ${signal} ends its turn within a second`, async ({ skip }) => {
-          skipIn(skip, 'signals');
+        test(`by ${signal} ends its turn within a second`, async () => {
           const process = await start(await specOf());
           let killedAt = 0;
           const turn = await run(process, harness.prompts.hang('text'), (output) => {
@@ -846,7 +840,7 @@ export function describeAgentDriver(
       }
 
       test('that was stopped comes when it is destroyed', async ({ skip }) => {
-        skipIn(skip, 'signals');
+        skipIn(skip, 'stopped');
         const process = await start(await specOf());
         let stopped = false;
         const turn = await run(process, harness.prompts.hang('text'), (output) => {
@@ -862,8 +856,7 @@ export function describeAgentDriver(
         expect(await process.exited).toMatchObject({ reason: 'it hung' });
       });
 
-      test('takes a running tool along', async ({ skip }) => {
-        skipIn(skip, 'tool survives');
+      test('takes a running tool along', async () => {
         const spec = await specOf();
         const process = await start(spec);
         const turn = await run(process, harness.prompts.hang('tool'), (output) => {
@@ -874,8 +867,7 @@ export function describeAgentDriver(
         expect(await harness.leftovers(spec.clientId)).toBe(0);
       });
 
-      test('keeps the conversation, the prompt that it cut off included', async ({ skip }) => {
-        skipIn(skip, 'signals');
+      test('keeps the conversation, the prompt that it cut off included', async () => {
         const spec = await specOf();
         const process = await start(spec);
         await run(process, harness.prompts.recall('before the death'));
@@ -1067,8 +1059,7 @@ export function describeAgentDriver(
         expect(text).not.toContain('the first of all');
       });
 
-      test('takes tool calls, their results and images in a history', async ({ skip }) => {
-        skipIn(skip, 'seeded tools and images');
+      test('takes tool calls, their results and images in a history', async () => {
         const agentSessionId = randomUUID();
         const image = {
           type: 'image',
@@ -1266,7 +1257,7 @@ export function describeAgentDriver(
       });
 
       test('that dies unasked says so', async ({ skip }) => {
-        skipIn(skip, 'signals');
+        skipIn(skip, 'dies unbound');
         const { process, workspace } = await startUnbound();
         harness.kill(process, 'SIGKILL');
         const exit = await process.exited;

@@ -65,14 +65,20 @@ function stepsOf({ text: prompt, earlier, workspace }: ScriptContext): ScriptSte
       if (about === 'tool') return [{ tool: 'Bash', output: '', runMs: 3_600_000 }];
       return about === 'text' ? [{ text: ['some'] }, { hang: true }] : [{ hang: true }];
     case 'fail':
-      return [
-        { fail: FAILURES[about] ?? 'upstream_failed', message: `The model API said ${about}.` },
-      ];
+      return failing(Number(about));
     case 'pieces':
       return [{ text: Array.from({ length: Number(about) }, (_, n) => `word${n} `) }];
     default:
       return [{ text: [about] }];
   }
+}
+
+/** What may succeed later is announced as repeated first. */
+function failing(status: number): ScriptStep[] {
+  const fail = FAILURES[status] ?? 'upstream_failed';
+  const message = `The model API said ${status}.`;
+  const repeated = status === 429 || status >= 500;
+  return [...(repeated ? [{ retryInMs: 1, status }] : []), { fail, message }];
 }
 
 describeAgentDriver('scripted', () => {
@@ -104,14 +110,12 @@ describeAgentDriver('scripted', () => {
       if (process instanceof ScriptedProcess) process.die(signal);
     },
     skip: {
-      signals: 'it hears no signals of the operating system',
+      stopped: 'its turns do not tell why their process was destroyed',
+      'dies unbound': 'it does not tell a process that has ended from one that refuses its folder',
       executable: inMemory,
       workspace: inMemory,
+      'cut text': 'its texts are recorded whole; none is cut in the middle',
       'stale transcript': 'it writes nothing but to the store',
-      'upstream statuses': 'it has no upstream; its failures are scripted',
-      retry: 'it has no upstream',
-      'tool survives': 'its tools are no processes',
-      'seeded tools and images': 'its transcript is of text only',
     },
   });
 });

@@ -259,8 +259,8 @@ describe('opening', () => {
     },
   );
 
-  it.skipIf(process.getuid?.() === 0)('refuses a folder without the right to write', async () => {
-    // Skipped for root, whom no mode keeps from writing.
+  it('refuses a folder without the right to write', async ({ skip }) => {
+    skip(process.getuid?.() === 0, 'no mode keeps root from writing');
     await chmod(folder, 0o500);
     await expect(openSqliteStore({ path })).rejects.toThrow('permission denied');
     await chmod(folder, 0o700);
