@@ -740,7 +740,8 @@ export function describeSessionStore(name: string, open: () => Promise<OpenedSto
       });
 
       it('keeps everything for the next opening', async ({ skip }) => {
-        if (reopen === undefined) return skip('What is in memory ends with the process.');
+        skip(reopen === undefined, 'What is in memory ends with the process.');
+        if (reopen === undefined) return;
         const row = await create({ name: 'demo' });
         const key = { agentSessionId: row.agentSessionId, subpath: 'sub' };
         const records = [aPrompt(row.id, 1, 'turn_1'), aDelivery(row.id, 2, 'turn_1')];
