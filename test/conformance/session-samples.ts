@@ -9,6 +9,11 @@ import type { EventDetail, EventRecord, SessionEvent, TurnEnd } from '../../src/
 /** The moment of every sample. */
 export const AT = '2026-03-04T05:06:07.890Z';
 
+/** Seconds after {@link AT}. */
+export function at(seconds: number): string {
+  return new Date(Date.parse(AT) + seconds * 1000).toISOString();
+}
+
 /** A session that has what a row needs; `over` changes it. */
 export function aSession(over: Partial<NewSession> = {}): NewSession {
   const token = randomUUID().replaceAll('-', '');
@@ -101,4 +106,13 @@ export function anEntry(uuid: string | undefined, text: string): TranscriptEntry
 /** Matches an error of ours by its code alone. */
 export function failsWith(code: ErrorCode): unknown {
   return expect.objectContaining({ name: 'RoundhouseError', code });
+}
+
+/** A turn of three records; without its end, the third says something. */
+export function turnOf(id: string, from: number, turnId: string, ends = true): EventRecord[] {
+  return [
+    aPrompt(id, from, turnId),
+    aRecord(id, from + 1, { turnId }),
+    ends ? anEnd(id, from + 2, turnId) : aRecord(id, from + 2, { turnId }),
+  ];
 }

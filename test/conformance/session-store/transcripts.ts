@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionStore } from '../../src/contracts/session-store.ts';
-import type { TranscriptPage } from '../../src/contracts/transcripts.ts';
-import { anEntry, failsWith } from './session-samples.ts';
+import type { SessionStore } from '../../../src/contracts/session-store.ts';
+import type { TranscriptPage } from '../../../src/contracts/transcripts.ts';
+import { anEntry, failsWith } from '../session-samples.ts';
 
 const main = { agentSessionId: '0b0e7e54-0000-4000-8000-000000000001', subpath: '' };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { SessionRow, SessionStore } from '../../src/contracts/session-store.ts';
-import type { EventRecord } from '../../src/events/record.ts';
+import type { SessionRow, SessionStore } from '../../../src/contracts/session-store.ts';
+import type { EventRecord } from '../../../src/events/record.ts';
 import {
   aDelivery,
   anEnd,
@@ -9,7 +9,7 @@ import {
   aSession,
   failsWith,
   someRecords,
-} from './session-samples.ts';
+} from '../session-samples.ts';
 
 /** What forking in every store must do; a part of `describeSessionStore`. */
 export function describeSessionFork(store: () => SessionStore): void {

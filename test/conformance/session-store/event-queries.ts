@@ -4,36 +4,36 @@ import {
   type EventQuery,
   type RequestMark,
   type SessionStore,
-} from '../../src/contracts/session-store.ts';
-import type { EventRecord } from '../../src/events/record.ts';
+} from '../../../src/contracts/session-store.ts';
+import type { EventRecord } from '../../../src/events/record.ts';
+import { numbersOf } from '../../support/session-events.ts';
 import {
   aDelivery,
   anEnd,
   aPrompt,
   aRecord,
   aSession,
+  at,
   AT,
   failsWith,
   someRecords,
-} from './session-samples.ts';
+} from '../session-samples.ts';
 
-const numbers = (records: readonly EventRecord[]): number[] => records.map(({ number }) => number);
 const after = (ms: number): string => new Date(Date.parse(AT) + ms).toISOString();
-const at = (seconds: number): string => after(seconds * 1000);
 
 /** What every session store finds among its records, and keeps of the requests that they came with. */
 export function describeEventQueries(storeOf: () => SessionStore): void {
   const create = (): Promise<{ id: string }> => storeOf().createSession(aSession());
   const all = { order: 'asc', limit: 100, maxBytes: 1_000_000 } as const;
   const listed = async (id: string, query: Partial<EventQuery>): Promise<number[]> =>
-    numbers((await storeOf().listEvents(id, { ...all, ...query })).records);
+    numbersOf((await storeOf().listEvents(id, { ...all, ...query })).records);
   /** The numbers of all pages of a listing. */
   const walk = async (id: string, query: Partial<EventQuery>): Promise<number[][]> => {
     const pages: number[][] = [];
     let beyond: number | undefined;
     do {
       const page = await storeOf().listEvents(id, { ...all, ...query, beyond });
-      pages.push(numbers(page.records));
+      pages.push(numbersOf(page.records));
       beyond = page.next ?? undefined;
     } while (beyond !== undefined);
     return pages;
