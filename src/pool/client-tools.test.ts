@@ -68,6 +68,13 @@ async function prompted(life: Life, prompt: string) {
   return { client, handle };
 }
 
+/** Takes up what an earlier host has left. */
+async function resumed(life: Life): Promise<void> {
+  await life.pool.recover();
+  life.pool.resumePrompts();
+  await settle();
+}
+
 async function recordsOf(store: MemorySessionStore): Promise<EventRecord[]> {
   const row = await store.findSession('default', 'a');
   return row === undefined ? [] : store.readEvents(row.id, 0, 1_000);
@@ -224,11 +231,9 @@ test('what has its result is never in question again, in another process or anot
 
   const next = live();
   const again = inQuestion(next);
-  await next.pool.recover();
-  next.pool.resumePrompts();
-  await settle();
-  const resumed = await next.pool.getSessionClient('a', { agent: AGENT });
-  await resumed.answer(resumed.awaitedAnswers.map((id) => result(id, 'in d')));
+  await resumed(next);
+  const later = await next.pool.getSessionClient('a', { agent: AGENT });
+  await later.answer(later.awaitedAnswers.map((id) => result(id, 'in d')));
   await settle();
   expect(again()).toEqual([1]);
   expect((await wordsOf(store)).at(-1)).toBe('completed');
@@ -262,9 +267,7 @@ test('results survive the death of the host, those that came before it and those
   life.crash();
 
   const next = live();
-  await next.pool.recover();
-  next.pool.resumePrompts();
-  await settle();
+  await resumed(next);
   const again = await next.pool.getSessionClient('a', { agent: AGENT });
   expect(again.awaitedAnswers).toEqual([a, c]);
   await again.answer([result(c, 'in c'), result(a, 'in a')]);
@@ -284,9 +287,7 @@ test('a result that was there before its turn came to wait survives too', async 
   life.crash();
 
   const next = live();
-  await next.pool.recover();
-  next.pool.resumePrompts();
-  await settle();
+  await resumed(next);
   const again = await next.pool.getSessionClient('a', { agent: AGENT });
   expect(again.awaitedAnswers).toEqual([b]);
   await again.answer([result(b, 'in b')]);
@@ -304,9 +305,7 @@ test('a result that was given to a process that died with its host is given agai
   life.crash();
 
   const next = live();
-  await next.pool.recover();
-  next.pool.resumePrompts();
-  await settle();
+  await resumed(next);
   expect((await wordsOf(store)).at(-1)).toBe('completed');
   expect(givenTo(next)).toEqual(['in a false']);
 });

@@ -25,6 +25,7 @@ import { startSimulator } from '../../src/simulator/simulator.ts';
 import { MemoryTranscriptStore } from '../../src/store/memory/memory-transcript-store.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
 import { McpToolEndpoint } from '../../src/tool-endpoint/mcp-tool-endpoint.ts';
+import { prompt, read } from '../conformance/agent-driver/run-turn.ts';
 import { startMcpServer, type McpTestServer } from '../support/mcp-server.ts';
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts';
 
@@ -119,24 +120,23 @@ async function run(
   agent: AgentProcess,
   text: string,
   client: Client = () => undefined,
-): Promise<AgentOutput[]> {
-  const outputs: AgentOutput[] = [];
+): Promise<readonly AgentOutput[]> {
   const calls = new Map<string, SessionEvent>();
-  const content = [{ type: 'text' as const, text }];
-  const prompt = { promptId: randomUUID(), content, answers: 'client' as const };
-  for await (const batch of agent.prompt(prompt)) {
-    for (const output of batch) {
-      outputs.push(output);
-      if (output.kind === 'event' && output.detail.toolUseId !== undefined)
-        calls.set(output.detail.toolUseId, output.body);
-      if (output.kind !== 'answers_awaited') continue;
-      for (const id of output.toolUseIds.toReversed()) {
+  const { outputs } = await read(
+    agent.prompt({ ...prompt(text), answers: 'client' }),
+    agent,
+    (ids) => {
+      for (const id of ids.toReversed()) {
         const call = calls.get(id);
         const answer = call && client(call);
         if (answer !== undefined) agent.answer(id, answer);
       }
-    }
-  }
+    },
+    (output) => {
+      if (output.kind === 'event' && output.detail.toolUseId !== undefined)
+        calls.set(output.detail.toolUseId, output.body);
+    },
+  );
   return outputs;
 }
 

@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 
@@ -75,7 +74,7 @@ class Chat {
 
   /** Asks for a file, and waits until the person is asked. Where the file would be. */
   async wantsToWrite(name: string): Promise<string> {
-    const path = this.path(name);
+    const path = server.inWorkspace(this.session, name);
     const input = JSON.stringify({ file_path: path, content: `the ${name}` });
     await this.say(`[[tool Write ${input}]]`);
     await this.until('The agent wants to use write:');
@@ -83,10 +82,6 @@ class Chat {
     await this.until(`content: the ${name}`);
     await this.until(QUESTION);
     return path;
-  }
-
-  path(name: string): string {
-    return join(server.dataDir, 'workspaces', this.session, name);
   }
 
   async leave(): Promise<Outcome> {

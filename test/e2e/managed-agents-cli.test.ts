@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type Anthropic from '@anthropic-ai/sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -37,10 +36,6 @@ function client(): Anthropic {
 
 function roundhouse(...args: readonly string[]): Promise<Outcome> {
   return runProgram([...args, '--url', server.url]);
-}
-
-function inWorkspace(id: string, name: string): string {
-  return join(server.dataDir, 'workspaces', id, name);
 }
 
 async function sessions(): Promise<string[]> {
@@ -112,7 +107,7 @@ test('a turn that waits for leave goes on for the API, and a tail shows it whole
   const { session_id: id } = z
     .object({ session_id: z.string(), outcome: z.literal('action_required') })
     .parse(JSON.parse(run.stdout));
-  expect(existsSync(inWorkspace(id, 'm'))).toBe(false);
+  expect(existsSync(server.inWorkspace(id, 'm'))).toBe(false);
   await server.kill('SIGKILL');
   await server.restart();
 
@@ -125,7 +120,7 @@ test('a turn that waits for leave goes on for the API, and a tail shows it whole
   const answers = stopOf(idles).waiting.map((use) => confirmation(use));
   expect(stopOf(await untilIdle(client(), id, answers)).type).toBe('end_turn');
   await tail.until('end_turn');
-  expect(readFileSync(inWorkspace(id, 'm'), 'utf8')).toBe('run\n');
+  expect(readFileSync(server.inWorkspace(id, 'm'), 'utf8')).toBe('run\n');
   const kept = z.array(line).parse(await keptEvents(client(), id));
   await client().beta.sessions.delete(id);
   const { code, stdout } = await tail.finish();
@@ -145,7 +140,7 @@ test('a chat in a pipe denies what needs leave, with a message for the model, an
   expect(chat).toMatchObject({ code: 0 });
   expect(chat.stdout).toContain('Nobody is at the terminal who could allow this.');
   expect(chat.stdout).toContain('You said: "And now?"');
-  expect(existsSync(inWorkspace(id, 'm'))).toBe(false);
+  expect(existsSync(server.inWorkspace(id, 'm'))).toBe(false);
 });
 
 test('a chat takes up the turn that waits in its session', async () => {
@@ -160,5 +155,5 @@ test('a chat takes up the turn that waits in its session', async () => {
     ({ type }) => type === 'session.status_idle',
   );
   expect(stopOf(ends).type).toBe('end_turn');
-  expect(existsSync(inWorkspace(id, 'm'))).toBe(false);
+  expect(existsSync(server.inWorkspace(id, 'm'))).toBe(false);
 });

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type Anthropic from '@anthropic-ai/sdk';
 import type { BetaManagedAgentsStreamSessionEvents as StreamEvent } from '@anthropic-ai/sdk/resources/beta/sessions/events';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -32,10 +31,6 @@ afterAll(async () => {
 
 function client(): Anthropic {
   return officialClient(server.url);
-}
-
-function inWorkspace(id: string, name: string): string {
-  return join(server.dataDir, 'workspaces', id, name);
 }
 
 function call(tool: string, input: object): string {
@@ -79,7 +74,7 @@ async function expectNextWorks(id: string): Promise<void> {
 
 test('a write that waits for leave is done once it is given, after kill -9 of the server, and once', async () => {
   const id = await sessionWith(client(), toolset('write'));
-  const file = inWorkspace(id, 'written.txt');
+  const file = server.inWorkspace(id, 'written.txt');
   const write = call('Write', { file_path: file, content: 'allowed\n' });
   const asked = await untilIdle(client(), id, [userMessage(`${write} [[then say written]]`)]);
   const { type, waiting } = stopOf(asked);
@@ -101,7 +96,7 @@ test('a write that waits for leave is done once it is given, after kill -9 of th
 
 test('what Claude Code itself asks about is shown as such and waits too, over a kill -9; what it does not ask about is not', async () => {
   const id = await sessionWith(client(), toolset());
-  const file = inWorkspace(id, '.bashrc');
+  const file = server.inWorkspace(id, '.bashrc');
   // All tools are allowed; yet this file is one that Claude Code wants to be sure about.
   const write = call('Write', { file_path: file, content: 'allowed\n' });
   const prompt = `${bash('echo one > one.txt')} ${write} [[then say well]]`;
@@ -125,7 +120,7 @@ test('what Claude Code itself asks about is shown as such and waits too, over a 
 
 test('a command that waits for leave runs once, although the server is killed before and behind it', async () => {
   const id = await sessionWith(client(), toolset('bash'));
-  const file = inWorkspace(id, 'm');
+  const file = server.inWorkspace(id, 'm');
   const prompt = `${bash('echo run >> m')} [[then say well]]`;
   const asked = await untilIdle(client(), id, [userMessage(prompt)]);
   await killAndStartAgain();
@@ -144,7 +139,7 @@ test('a command that waits for leave runs once, although the server is killed be
 
 test('a write that is denied after kill -9 of the server is never done, and the model is told why', async () => {
   const id = await sessionWith(client(), toolset('write'));
-  const file = inWorkspace(id, 'written.txt');
+  const file = server.inWorkspace(id, 'written.txt');
   const prompt = call('Write', { file_path: file, content: 'denied' });
   const asked = await untilIdle(client(), id, [userMessage(prompt)]);
   const [use = ''] = stopOf(asked).waiting;
@@ -175,7 +170,7 @@ test.each([
     await between();
     const events = await untilIdle(client(), id, [confirmation(first)]);
     expect(stopOf(events).type).toBe('end_turn');
-    const lines = readFileSync(inWorkspace(id, 'm'), 'utf8').trimEnd().split('\n');
+    const lines = readFileSync(server.inWorkspace(id, 'm'), 'utf8').trimEnd().split('\n');
     expect(lines.toSorted()).toEqual(['first', 'second']);
     expect(callsIn(await keptEvents(client(), id))).toMatchObject([{ results: 1 }, { results: 1 }]);
   },
@@ -194,7 +189,7 @@ test('an answer to a call that does not wait is refused, with everything that ca
   await expect(
     client().beta.sessions.events.send(id, { events: [confirmation(use)] }),
   ).rejects.toMatchObject({ status: 400 });
-  expect(readFileSync(inWorkspace(id, 'm'), 'utf8')).toBe('run\n');
+  expect(readFileSync(server.inWorkspace(id, 'm'), 'utf8')).toBe('run\n');
 });
 
 test('a message and leave for its call are taken once under one key each', async () => {
@@ -219,7 +214,7 @@ test('a message and leave for its call are taken once under one key each', async
   const kept = await keptEvents(client(), id);
   expect(kept.filter(({ type }) => type === 'user.message')).toHaveLength(2);
   expect(kept.filter(({ type }) => type === 'user.tool_confirmation')).toHaveLength(1);
-  expect(readFileSync(inWorkspace(id, 'm'), 'utf8')).toBe('run\n');
+  expect(readFileSync(server.inWorkspace(id, 'm'), 'utf8')).toBe('run\n');
 });
 
 const INTERRUPT = { type: 'user.interrupt' as const };
@@ -240,7 +235,7 @@ test.each([
       status: 400,
     });
     await expectNextWorks(id);
-    expect(existsSync(inWorkspace(id, 'm'))).toBe(false);
+    expect(existsSync(server.inWorkspace(id, 'm'))).toBe(false);
   },
 );
 
@@ -252,7 +247,7 @@ test('an interrupt right behind the leave, while another process takes the call 
   const events = await untilIdle(client(), id, [...leave, INTERRUPT]);
   expect(stopOf(events).type).toBe('end_turn');
   await expectNextWorks(id);
-  const file = inWorkspace(id, 'm');
+  const file = server.inWorkspace(id, 'm');
   // It came before the command or behind it.
   expect(existsSync(file) ? readFileSync(file, 'utf8') : 'run\n').toBe('run\n');
 });
@@ -268,7 +263,7 @@ test.each([
     if (type !== at || interrupted) return;
     interrupted = true;
     if (type === 'agent.tool_use')
-      await vi.waitUntil(() => existsSync(inWorkspace(id, 'pid')), { timeout: 20_000 });
+      await vi.waitUntil(() => existsSync(server.inWorkspace(id, 'pid')), { timeout: 20_000 });
     await client().beta.sessions.events.send(id, { events: [INTERRUPT] });
   });
   expect(stopOf(events).type).toBe('end_turn');

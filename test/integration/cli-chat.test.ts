@@ -1,16 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SessionApi, wireError, type OpenStream } from '../support/session-api.ts';
+import { asks, EVENTS, idle, oneSessionApi, PROMPT, says } from '../support/one-session-api.ts';
+import { wireError, type OpenStream, type SessionApi } from '../support/session-api.ts';
 import { CommandHere } from '../support/run-here.ts';
 
-const SESSION = {
-  id: 'sesn_1',
-  type: 'session',
-  status: 'idle',
-  agent: { id: 'agent_1', name: 'A', model: { id: 'sonnet' } },
-};
-const EVENTS = '/v1/sessions/sesn_1/events';
-const SEND = `POST ${EVENTS}`;
-const PROMPT = { type: 'user.message', id: 'prompt', content: [], processed_at: null };
 const ENTER = '\r';
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
@@ -18,16 +10,7 @@ const CTRL_D = '\u0004';
 let api: SessionApi;
 
 beforeEach(async () => {
-  api = await SessionApi.start();
-  api.answer('GET /v1/models', { data: [{ id: 'sonnet' }], has_more: false });
-  api.answer('GET /v1/agents', { data: [], next_page: null });
-  api.answer('POST /v1/agents', { id: 'agent_1' });
-  api.answer('GET /v1/environments', { data: [], next_page: null });
-  api.answer('POST /v1/environments', { id: 'env_1' });
-  api.answer('POST /v1/sessions', SESSION);
-  api.answer('GET /v1/sessions/sesn_1', SESSION);
-  api.answer(`GET ${EVENTS}`, { data: [], next_page: null });
-  api.answer(SEND, { data: [PROMPT] });
+  api = await oneSessionApi();
 });
 
 function chat(options: { terminal?: boolean; input?: string }, ...args: string[]): CommandHere {
@@ -47,23 +30,9 @@ function sent(type: string): unknown[] {
     .filter((event: unknown) => Object(event).type === type);
 }
 
-function call(id: string, name: string, input: object) {
-  return Object.assign(
-    { type: 'agent.tool_use', id },
-    { name, input, evaluated_permission: 'ask' },
-  );
-}
-
-function idle(id: string, stop_reason: object) {
-  return Object.assign({ type: 'session.status_idle', id }, { stop_details: null, stop_reason });
-}
-
 const waits = (...event_ids: string[]) => idle('waits', { type: 'requires_action', event_ids });
 const END = idle('end', { type: 'end_turn' });
-const ANSWER = Object.assign(
-  { type: 'agent.message', id: 'm' },
-  { content: [{ type: 'text', text: 'Written.' }] },
-);
+const ANSWER = says('m', 'Written.');
 
 describe('a chat on a terminal', () => {
   it('shows a call that waits with its input, and sends the leave that it is given', async () => {
@@ -71,7 +40,7 @@ describe('a chat on a terminal', () => {
     await chatting.until('> ');
     chatting.type(`Write it${ENTER}`);
     const stream = await begun();
-    stream.send(call('c1', 'write', { file_path: '/a', content: 'two\nlines \u001b[2J' }));
+    stream.send(asks('c1', 'write', { file_path: '/a', content: 'two\nlines \u001b[2J' }));
     stream.send(waits('c1'));
     await chatting.until('Allow it?');
     expect(chatting.stdout).toContain('The agent wants to use write:\n  file_path: /a\n');
@@ -94,7 +63,7 @@ describe('a chat on a terminal', () => {
     await chatting.until('> ');
     chatting.type(`Go${ENTER}`);
     const stream = await begun();
-    stream.send(call('c1', 'bash', { command: 'ls' }), call('c2', 'bash', { command: 'rm' }));
+    stream.send(asks('c1', 'bash', { command: 'ls' }), asks('c2', 'bash', { command: 'rm' }));
     stream.send(waits('c1', 'c2'));
     await chatting.until('Allow it?');
     expect(chatting.stdout).toContain('command: ls');
@@ -123,7 +92,7 @@ describe('a chat on a terminal', () => {
     await chatting.until('> ');
     chatting.type(`Go${ENTER}`);
     const stream = await begun();
-    stream.send(call('c1', 'bash', { command: 'ls' }), waits('c1'));
+    stream.send(asks('c1', 'bash', { command: 'ls' }), waits('c1'));
     await chatting.until('Allow it?');
     chatting.type(CTRL_C);
     await chatting.until('[interrupted]');
@@ -141,7 +110,7 @@ describe('a chat on a terminal', () => {
     await chatting.until('> ');
     chatting.type(`Go${ENTER}`);
     const stream = await begun();
-    stream.send(call('c1', 'bash', { command: 'ls' }), waits('c1'));
+    stream.send(asks('c1', 'bash', { command: 'ls' }), waits('c1'));
     await chatting.until('Allow it?');
     end(chatting);
     const { code, stdout, stderr } = await chatting.ended;
@@ -155,7 +124,7 @@ describe('a chat on a terminal', () => {
   it('takes up a turn that waits for it', async () => {
     const last = { ...waits('c1'), id: 'last' };
     api.answer(`GET ${EVENTS}`, {
-      data: [last, call('c1', 'bash', { command: 'ls' })],
+      data: [last, asks('c1', 'bash', { command: 'ls' })],
       next_page: null,
     });
     const chatting = chat({ terminal: true }, '--session', 'sesn_1');
@@ -176,7 +145,7 @@ describe('a chat whose prompts come through a pipe', () => {
   it('denies what needs leave, with a message that says why, and takes no prompt for an answer', async () => {
     const chatting = chat({ input: 'Go\ny\n' });
     const stream = await begun();
-    stream.send(call('c1', 'bash', { command: 'ls' }), waits('c1'));
+    stream.send(asks('c1', 'bash', { command: 'ls' }), waits('c1'));
     await expect
       .poll(() => sent('user.tool_confirmation'))
       .toEqual([

@@ -1,30 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { SessionApi, wireError, type OpenStream } from '../support/session-api.ts';
+import { asks, idle, oneSessionApi, PROMPT, says, SEND } from '../support/one-session-api.ts';
+import { wireError, type OpenStream, type SessionApi } from '../support/session-api.ts';
 import { CommandHere, runHere } from '../support/run-here.ts';
-
-const AT = '2026-01-01T12:34:56.000Z';
-const SESSION = {
-  id: 'sesn_1',
-  type: 'session',
-  status: 'idle',
-  agent: { id: 'agent_1', name: 'A', model: { id: 'sonnet' } },
-};
-const SEND = 'POST /v1/sessions/sesn_1/events';
-const PROMPT = { type: 'user.message', id: 'prompt', content: [], processed_at: null };
 
 let api: SessionApi;
 
 beforeEach(async () => {
-  api = await SessionApi.start();
-  api.answer('GET /v1/models', { data: [{ id: 'sonnet' }], has_more: false });
-  api.answer('GET /v1/agents', { data: [], next_page: null });
-  api.answer('POST /v1/agents', { id: 'agent_1' });
-  api.answer('GET /v1/environments', { data: [], next_page: null });
-  api.answer('POST /v1/environments', { id: 'env_1' });
-  api.answer('POST /v1/sessions', SESSION);
-  api.answer('GET /v1/sessions/sesn_1', SESSION);
-  api.answer('DELETE /v1/sessions/sesn_1', { id: 'sesn_1', type: 'session_deleted' });
-  api.answer(SEND, { data: [PROMPT] });
+  api = await oneSessionApi();
 });
 
 function run(...args: readonly string[]): CommandHere {
@@ -49,22 +31,10 @@ function delta(text: string) {
 
 const START = Object.assign({ type: 'event_start' }, { event: { type: 'agent.message', id: 'a' } });
 
-function message(text: string) {
-  return Object.assign({ type: 'agent.message', id: 'a' }, { content: [{ type: 'text', text }] });
-}
-
-function idle(stop_reason: object) {
-  return Object.assign(
-    { type: 'session.status_idle', id: 'idle' },
-    { processed_at: AT, stop_details: null, stop_reason },
-  );
-}
-
-const ASKED = Object.assign(
-  { type: 'agent.tool_use', id: 'call' },
-  { name: 'write', input: { file_path: '/etc/passwd' }, evaluated_permission: 'ask' },
-);
-const WAITS = idle({ type: 'requires_action', event_ids: ['call'] });
+const message = (text: string) => says('a', text);
+const because = (type: string) => idle('idle', { type });
+const ASKED = asks('call', 'write', { file_path: '/etc/passwd' });
+const WAITS = idle('idle', { type: 'requires_action', event_ids: ['call'] });
 
 function sentTo(route: string): unknown[] {
   return api.requests.flatMap(({ method, path, body }) =>
@@ -79,7 +49,7 @@ describe('roundhouse run', () => {
     stream.send(START, delta('Hel'));
     await running.until('Hel');
     expect(running.stdout).toBe('Hel');
-    stream.send(delta('lo'), message('Hello'), idle({ type: 'end_turn' }));
+    stream.send(delta('lo'), message('Hello'), because('end_turn'));
     expect(await running.ended).toEqual({ code: 0, stdout: 'Hello\n', stderr: '' });
     expect(sentTo('DELETE /v1/sessions/sesn_1')).toHaveLength(1);
     expect(sentTo(SEND)).toEqual([
@@ -90,7 +60,7 @@ describe('roundhouse run', () => {
   it('reads the prompt from stdin, and wants one', async () => {
     const piped = new CommandHere(['run', '--url', api.url], { input: 'from a pipe\n' });
     const stream = await begun();
-    stream.send(idle({ type: 'end_turn' }));
+    stream.send(because('end_turn'));
     expect((await piped.ended).code).toBe(0);
     expect(JSON.stringify(sentTo(SEND))).toContain('from a pipe');
     expect(await runHere(['run', '--url', api.url])).toMatchObject({ code: 2, stdout: '' });
@@ -101,7 +71,7 @@ describe('roundhouse run', () => {
       const running = run('Hello', '--system', 'Short.', '--tools', 'read');
       const opened = await api.stream(stream);
       await expect.poll(() => sentTo(SEND)).toHaveLength(stream);
-      opened.send(PROMPT, { type: 'session.status_running', id: 'r' }, idle({ type: 'end_turn' }));
+      opened.send(PROMPT, { type: 'session.status_running', id: 'r' }, because('end_turn'));
       expect((await running.ended).code).toBe(0);
       const [agent] = sentTo('POST /v1/agents');
       const [environment] = sentTo('POST /v1/environments');
@@ -128,11 +98,11 @@ describe('roundhouse run', () => {
     );
     const interrupt = { type: 'user.interrupt', id: 'i' };
     const cases = [
-      [[error, idle({ type: 'retries_exhausted' })], 3, 'The turn failed: Broken.\n'],
-      [[idle({ type: 'refusal' })], 4, 'The model refused.\n'],
-      [[interrupt, idle({ type: 'end_turn' })], 5, 'Interrupted.\n'],
+      [[error, because('retries_exhausted')], 3, 'The turn failed: Broken.\n'],
+      [[because('refusal')], 4, 'The model refused.\n'],
+      [[interrupt, because('end_turn')], 5, 'Interrupted.\n'],
       [[ASKED, WAITS], 6, /\nThe turn waits for an answer that nobody can give here: write\n$/],
-      [[idle({ type: 'budget_reached' })], 7, 'The budget of the session is used up.\n'],
+      [[because('budget_reached')], 7, 'The budget of the session is used up.\n'],
     ] as const;
     for (const [index, [events, code, words]] of cases.entries()) {
       const running = run('Hello');
@@ -149,7 +119,7 @@ describe('roundhouse run', () => {
   it('prints one JSON document with --json', async () => {
     const running = run('Hello', '--json', '--keep');
     const stream = await begun();
-    stream.send(START, delta('He'), message('Hello'), idle({ type: 'end_turn' }));
+    stream.send(START, delta('He'), message('Hello'), because('end_turn'));
     const { code, stdout, stderr } = await running.ended;
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toEqual({
@@ -163,6 +133,26 @@ describe('roundhouse run', () => {
     expect(sentTo('DELETE /v1/sessions/sesn_1')).toEqual([]);
   });
 
+  it.each([
+    ['a yes', 'y\r', 0, ['allow']],
+    ['Ctrl-D, which is no answer', '\u0004', 6, []],
+  ])('asks the person at a terminal, and takes %s', async (_what, keys, code, results) => {
+    const args = ['run', 'Hello', '--url', api.url];
+    const running = new CommandHere(args, { terminal: true });
+    const stream = await begun();
+    stream.send(ASKED, WAITS);
+    await running.until('Allow it?');
+    expect(running.stderr).toContain('file_path: /etc/passwd');
+    running.type(keys);
+    if (code === 0) {
+      await api.sent(SEND, 'user.tool_confirmation');
+      stream.send(idle('end', { type: 'end_turn' }));
+    }
+    expect(await running.ended).toMatchObject({ code, stdout: '' });
+    const sent = api.requests.flatMap(({ body }) => Object(body).events ?? []);
+    expect(sent.flatMap((event: unknown) => Object(event).result ?? [])).toEqual(results);
+  });
+
   it('interrupts the turn at Ctrl-C, and ends when it has ended', async () => {
     const running = run('Hello');
     const stream = await begun();
@@ -170,7 +160,7 @@ describe('roundhouse run', () => {
     await running.until('Hel');
     running.interrupt();
     await api.sent(SEND, 'user.interrupt');
-    stream.send({ type: 'user.interrupt', id: 'i' }, idle({ type: 'end_turn' }));
+    stream.send({ type: 'user.interrupt', id: 'i' }, because('end_turn'));
     expect(await running.ended).toMatchObject({ code: 5 });
     expect(sentTo('DELETE /v1/sessions/sesn_1')).toHaveLength(1);
   });
@@ -194,7 +184,7 @@ describe('roundhouse run', () => {
     stream.cut();
     const again = await api.stream(2);
     expect(again.lastEventId).toBe('running');
-    again.send(START, delta('Hello, y'), message('Hello, you'), idle({ type: 'end_turn' }));
+    again.send(START, delta('Hello, y'), message('Hello, you'), because('end_turn'));
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'Hello, you\n' });
   });
 
@@ -206,14 +196,14 @@ describe('roundhouse run', () => {
     const again = await api.stream(2);
     expect(again.lastEventId).toBe('prompt');
     const rest = [{ type: 'session.status_running', id: 'r' }, message('x')];
-    again.send(...rest, idle({ type: 'end_turn' }));
+    again.send(...rest, because('end_turn'));
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'x\n' });
   });
 
   it('runs in a session that there is, and leaves it there', async () => {
     const running = run('Hello', '--session', 'sesn_1');
     const stream = await begun();
-    stream.send(message('x'), idle({ type: 'end_turn' }));
+    stream.send(message('x'), because('end_turn'));
     expect(await running.ended).toMatchObject({ code: 0, stdout: 'x\n' });
     expect(sentTo('POST /v1/sessions')).toEqual([]);
     expect(sentTo('DELETE /v1/sessions/sesn_1')).toEqual([]);

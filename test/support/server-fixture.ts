@@ -177,6 +177,11 @@ export class ServerFixture {
     return names.flat();
   }
 
+  /** Where a file of a session's own workspace is. */
+  inWorkspace(sessionId: string, name: string): string {
+    return join(this.dataDir, 'workspaces', sessionId, name);
+  }
+
   /** Rows of every table that belongs to sessions, read beside the server. */
   rows(): Record<string, number> {
     const database = new DatabaseSync(join(this.dataDir, 'roundhouse.db'), { readOnly: true });
