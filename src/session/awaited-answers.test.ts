@@ -43,6 +43,17 @@ test('the first open call is taken up with its answer, and is the last one when 
   expect(answers.takeUp([], OPTIONS)).toBeUndefined();
 });
 
+test('a call that nobody was asked about is taken up under the event that showed it', () => {
+  const answers = asked('x');
+  answers.show({ eventId: 'sevt_bash', toolUseId: 'toolu_bash' });
+  expect(answers.takeUp(open('bash'), OPTIONS)?.takeUp.eventId).toBe('sevt_bash');
+  answers.finish('sevt_bash');
+  expect(answers.eventOf('toolu_bash')).toBeUndefined();
+  answers.show({ eventId: 'sevt_read', toolUseId: 'toolu_read' });
+  answers.finishAll();
+  expect(answers.eventOf('toolu_read')).toBeUndefined();
+});
+
 test('leave that may have been used is not given again; a denial may', () => {
   const answers = asked('x', 'y');
   answers.take([answer('x', 'allow'), answer('y', 'deny')]);

@@ -29,11 +29,15 @@ export function answerIn(body: SessionEvent): ClientAnswer | undefined {
   }
 }
 
-/** A call that the client is asked about. */
-export interface AskedCall {
+/** A call that is in the log. */
+export interface ShownCall {
   /** The id of the event of the call. */
   readonly eventId: string;
   readonly toolUseId: string;
+}
+
+/** A call that the client is asked about. */
+export interface AskedCall extends ShownCall {
   /** The client runs the tool: its answer is the result. Default: it only gives leave. */
   readonly ofClient?: boolean;
 }
@@ -47,6 +51,8 @@ interface Asked extends AskedCall {
 /** What a turn has asked its client, and what came of it. It touches no process and no log. */
 export class AwaitedAnswers {
   readonly #asked = new Map<string, Asked>();
+  /** The ids of the events of all calls that are open, by the agent's ids. */
+  readonly #eventIds = new Map<string, string>();
 
   /** The events of the calls that have no answer, in the order of the calls. */
   get remaining(): string[] {
@@ -72,6 +78,16 @@ export class AwaitedAnswers {
     return this.#all.flatMap(({ toolUseId, answer }) =>
       answer === undefined ? [] : { toolUseId, decision: decisionOf(answer) },
     );
+  }
+
+  /** A call has been shown, whether its client is asked or not: another process may have to carry it out. */
+  show({ toolUseId, eventId }: ShownCall): void {
+    this.#eventIds.set(toolUseId, eventId);
+  }
+
+  /** The id of the event of a call that is open. */
+  eventOf(toolUseId: string): string | undefined {
+    return this.#eventIds.get(toolUseId);
   }
 
   /** The client is asked about a call, if it is not yet. */
@@ -123,11 +139,15 @@ export class AwaitedAnswers {
   /** A call has its result. */
   finish(eventId: string): void {
     this.#asked.delete(eventId);
+    for (const [toolUseId, id] of this.#eventIds) {
+      if (id === eventId) this.#eventIds.delete(toolUseId);
+    }
   }
 
   /** The model is asked again: every call has its result. */
   finishAll(): void {
     this.#asked.clear();
+    this.#eventIds.clear();
   }
 
   /**
@@ -145,7 +165,7 @@ export class AwaitedAnswers {
     const { neverHanded } = this;
     const takeUp = {
       call,
-      eventId: asked?.eventId ?? call.toolUseId,
+      eventId: asked?.eventId ?? this.eventOf(call.toolUseId) ?? call.toolUseId,
       decision,
       neverHanded,
       last: open.length === 1,

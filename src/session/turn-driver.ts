@@ -65,7 +65,6 @@ async function follow(
 ): Promise<TurnOutcome> {
   const { turn, attachment, journal } = run;
   const { process } = attachment.connection;
-  const calls = new Map<string, string>();
   let lost: RoundhouseError | undefined;
   for await (const outputs of batches) {
     // Readers get at once what came at once.
@@ -100,11 +99,11 @@ async function follow(
       try {
         if (output.kind === 'event') {
           await keep(run, output);
-          noteCall(turn, output, calls);
+          noteCall(turn, output);
           continue;
         }
         for (const toolUseId of output.toolUseIds) {
-          const eventId = calls.get(toolUseId);
+          const eventId = turn.asked.eventOf(toolUseId);
           // One of the client's own has been asked about since it was shown.
           if (eventId !== undefined) turn.asked.ask({ toolUseId, eventId });
         }
@@ -134,7 +133,6 @@ function endOf(end: TurnEnd, lost: RoundhouseError | undefined): TurnEnd {
 function noteCall(
   turn: Turn,
   { body, detail: { toolUseId } }: Extract<AgentOutput, { kind: 'event' }>,
-  calls: Map<string, string>,
 ): void {
   if (body.type === 'span.model_request_start') turn.asked.finishAll();
   if (toolUseId === undefined) return;
@@ -142,7 +140,7 @@ function noteCall(
   if (body.type === 'agent.custom_tool_use')
     turn.asked.ask({ eventId: body.id, toolUseId, ofClient: true });
   if (body.type === 'agent.tool_use' || body.type === 'agent.mcp_tool_use')
-    calls.set(toolUseId, body.id);
+    turn.asked.show({ eventId: body.id, toolUseId });
   if (body.type === 'agent.tool_result') turn.asked.finish(body.tool_use_id);
   if (body.type === 'agent.mcp_tool_result') turn.asked.finish(body.mcp_tool_use_id);
 }

@@ -22,7 +22,9 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
     switch (body.type) {
       case 'agent.tool_use':
       case 'agent.mcp_tool_use':
-        if (detail.toolUseId !== undefined) toolUseIds.set(body.id, detail.toolUseId);
+        if (detail.toolUseId === undefined) break;
+        toolUseIds.set(body.id, detail.toolUseId);
+        answers.show({ eventId: body.id, toolUseId: detail.toolUseId });
         break;
       case 'agent.custom_tool_use':
         if (detail.toolUseId !== undefined)

@@ -99,14 +99,15 @@ test('what Claude Code itself asks about is shown as such and waits too, over a 
   const file = server.inWorkspace(id, '.bashrc');
   // All tools are allowed; yet this file is one that Claude Code wants to be sure about.
   const write = call('Write', { file_path: file, content: 'allowed\n' });
-  const prompt = `${bash('echo one > one.txt')} ${write} [[then say well]]`;
+  const prompt = `${bash('echo one > one.txt')} ${write} ${bash('echo two > two.txt')} [[then say well]]`;
   const asked = await untilIdle(client(), id, [userMessage(prompt)]);
   const { type, waiting } = stopOf(asked);
   expect(type).toBe('requires_action');
   const [use = ''] = waiting;
   const allowed = { id: expect.any(String), name: 'bash', permission: 'allow', results: 1 };
   const waits = { id: use, name: 'write', permission: 'ask' };
-  expect(callsIn(asked)).toEqual([allowed, { ...waits, results: 0 }]);
+  const behind = { ...allowed, results: 0 };
+  expect(callsIn(asked)).toEqual([allowed, { ...waits, results: 0 }, behind]);
   const shown = asked.find((event) => event.type === 'agent.tool_use' && event.id === use);
   expect(shown).toMatchObject({ evaluation: { type: 'auto' } });
 
@@ -115,7 +116,9 @@ test('what Claude Code itself asks about is shown as such and waits too, over a 
   const events = await untilIdle(client(), id, [confirmation(use)]);
   expect(stopOf(events).type).toBe('end_turn');
   expect(readFileSync(file, 'utf8')).toBe('allowed\n');
-  expect(callsIn(await keptEvents(client(), id))).toEqual([allowed, { ...waits, results: 1 }]);
+  const all = [allowed, { ...waits, results: 1 }, allowed];
+  expect(callsIn(await keptEvents(client(), id))).toEqual(all);
+  expect(existsSync(server.inWorkspace(id, 'two.txt'))).toBe(true);
 });
 
 test('a command that waits for leave runs once, although the server is killed before and behind it', async () => {
