@@ -14,7 +14,7 @@ import { toJson } from '../json.ts';
 import { listPage, listWalk } from '../list-page.ts';
 import { checkLimit, fromVersionCursor, MAX_PAGE_SESSIONS, type PagePlace } from '../paging.ts';
 import type { Database } from './schema.ts';
-import type { MapStorageError } from './sql-transcript-store.ts';
+import { mapped, type MapStorageError } from './storage-calls.ts';
 
 /** A version with what its document says. */
 interface KeptRow {
@@ -252,12 +252,8 @@ export class SqlCatalogStore implements CatalogStore {
     return this.#mapped(() => this.#db.transaction().execute(work));
   }
 
-  async #mapped<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw this.#mapError(error);
-    }
+  #mapped<T>(work: () => Promise<T>): Promise<T> {
+    return mapped(this.#mapError, work);
   }
 }
 

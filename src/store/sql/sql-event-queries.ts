@@ -1,8 +1,6 @@
 import { sql, type Kysely } from 'kysely';
-import type { EventPage, EventQuery, RequestMark } from '../../contracts/session-store.ts';
-import type { PromptContent } from '../../events/record.ts';
-import { countWithin, forgottenBefore, narrowed, type NumberRange } from '../event-queries.ts';
-import { toJson } from '../json.ts';
+import type { EventPage, EventQuery } from '../../contracts/session-store.ts';
+import { countWithin, narrowed, type NumberRange } from '../event-queries.ts';
 import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
 import { toEvent } from './rows.ts';
 import type { Database } from './schema.ts';
@@ -136,60 +134,4 @@ export async function numberOfEvent(
     .where('event_id', '=', eventId)
     .executeTakeFirst();
   return row?.number;
-}
-
-/** See `SessionStore.givenContent`. */
-export async function givenContent(
-  db: Kysely<Database>,
-  sessionId: string,
-  turnId: string,
-): Promise<PromptContent | undefined> {
-  const row = await db
-    .selectFrom('open_turns')
-    .select('given')
-    .where('session_id', '=', sessionId)
-    .where('turn_id', '=', turnId)
-    .executeTakeFirst();
-  if (row === undefined || row.given === null) return undefined;
-  const given: PromptContent = JSON.parse(row.given);
-  return given;
-}
-
-/** Keeps the mark of a request, and forgets those of its session that are old. */
-export async function keepRequest(
-  trx: Kysely<Database>,
-  sessionId: string,
-  { key, digest, eventIds, at }: RequestMark,
-): Promise<void> {
-  await trx
-    .deleteFrom('requests')
-    .where('session_id', '=', sessionId)
-    .where('at', '<', forgottenBefore(at))
-    .execute();
-  const columns = { digest, event_ids: toJson(eventIds), at };
-  await trx
-    .insertInto('requests')
-    .values({ session_id: sessionId, key, ...columns })
-    // Only of one that is forgotten, after the clock was set back.
-    .onConflict((conflict) => conflict.columns(['session_id', 'key']).doUpdateSet(columns))
-    .execute();
-}
-
-/** See `SessionStore.findRequest`. */
-export async function findRequest(
-  db: Kysely<Database>,
-  sessionId: string,
-  key: string,
-  now: string,
-): Promise<RequestMark | undefined> {
-  const row = await db
-    .selectFrom('requests')
-    .selectAll()
-    .where('session_id', '=', sessionId)
-    .where('key', '=', key)
-    .where('at', '>=', forgottenBefore(now))
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  const eventIds: string[] = JSON.parse(row.event_ids);
-  return { key: row.key, digest: row.digest, eventIds, at: row.at };
 }

@@ -1,27 +1,25 @@
 import { sql, type Kysely } from 'kysely';
 import type { ForkSource, NewSession, SessionRow } from '../../contracts/session-store.ts';
-import { nameTaken, sessionNotFound } from '../record-rules.ts';
-import { newSessionColumns, toSession } from './rows.ts';
+import { sessionNotFound } from '../record-rules.ts';
 import type { Database } from './schema.ts';
 import { EVENT_BYTES } from './sql-event-queries.ts';
+import { insertSession } from './sql-sessions.ts';
 
-/** See `SessionStore.createSession`. */
-export async function insertSession(
+/** See `SessionStore.forkSession`. */
+export function forkSession(
   db: Kysely<Database>,
   session: NewSession,
+  source: ForkSource,
 ): Promise<SessionRow> {
-  const row = await db
-    .insertInto('sessions')
-    .values(newSessionColumns(session))
-    .onConflict((conflict) => conflict.columns(['tenant', 'name']).doNothing())
-    .returningAll()
-    .executeTakeFirst();
-  if (row === undefined) throw nameTaken(session.name);
-  return toSession(row);
+  return db.transaction().execute(async (trx) => {
+    const row = await insertSession(trx, session);
+    await copyEvents(trx, row.id, source);
+    return row;
+  });
 }
 
 /** Copies records within the database: none comes through memory, however many there are. */
-export async function copyEvents(
+async function copyEvents(
   trx: Kysely<Database>,
   to: string,
   { sessionId: from, upto }: ForkSource,

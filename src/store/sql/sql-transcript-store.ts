@@ -1,5 +1,4 @@
 import { sql, type Kysely } from 'kysely';
-import type { RoundhouseError } from '../../errors.ts';
 import type {
   TranscriptEntry,
   TranscriptKey,
@@ -12,9 +11,7 @@ import { toJson } from '../json.ts';
 import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
 import { inChunks } from './chunks.ts';
 import type { Database } from './schema.ts';
-
-/** Turns whatever a database throws into an error of ours; passes ours through. */
-export type MapStorageError = (error: unknown) => RoundhouseError;
+import { mapped, type MapStorageError } from './storage-calls.ts';
 
 /** Transcripts in the tables of a {@link SqlSessionStore}. */
 export class SqlTranscriptStore implements TranscriptStore {
@@ -99,12 +96,8 @@ export class SqlTranscriptStore implements TranscriptStore {
     );
   }
 
-  async #mapped<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw this.#mapError(error);
-    }
+  #mapped<T>(work: () => Promise<T>): Promise<T> {
+    return mapped(this.#mapError, work);
   }
 }
 

@@ -1,0 +1,121 @@
+import type { Kysely } from 'kysely';
+import type {
+  NewSession,
+  SessionPage,
+  SessionRow,
+  SessionStore,
+} from '../../contracts/session-store.ts';
+import { checkLimit, fromCursor, MAX_PAGE_SESSIONS, toCursor } from '../paging.ts';
+import { nameTaken, sessionNotFound } from '../record-rules.ts';
+import { newSessionColumns, toSession } from './rows.ts';
+import type { Database } from './schema.ts';
+
+/** See `SessionStore.createSession`. */
+export async function insertSession(
+  db: Kysely<Database>,
+  session: NewSession,
+): Promise<SessionRow> {
+  const row = await db
+    .insertInto('sessions')
+    .values(newSessionColumns(session))
+    .onConflict((conflict) => conflict.columns(['tenant', 'name']).doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined) throw nameTaken(session.name);
+  return toSession(row);
+}
+
+/** See `SessionStore.getSession`. */
+export async function getSession(
+  db: Kysely<Database>,
+  id: string,
+): Promise<SessionRow | undefined> {
+  const row = await db.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toSession(row);
+}
+
+/** See `SessionStore.findSession`. */
+export async function findSession(
+  db: Kysely<Database>,
+  tenant: string,
+  name: string,
+): Promise<SessionRow | undefined> {
+  const row = await db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row && toSession(row);
+}
+
+/** See `SessionStore.listSessions`. */
+export async function listSessions(
+  db: Kysely<Database>,
+  query: Parameters<SessionStore['listSessions']>[0],
+): Promise<SessionPage> {
+  checkLimit(query.limit, MAX_PAGE_SESSIONS);
+  const { tenant, kind } = query;
+  const after = query.after === undefined ? undefined : fromCursor(query.after);
+  const rows = await db
+    .selectFrom('sessions')
+    .selectAll()
+    .$if(tenant !== undefined, (select) => select.where('tenant', '=', tenant ?? ''))
+    .$if(kind !== undefined, (select) => select.where('kind', '=', kind ?? 'named'))
+    .$if(after !== undefined, (select) =>
+      // A comparison of pairs: with `or` in its place SQLite would read all pages before this one.
+      select.where((eb) =>
+        eb(eb.refTuple('created_at', 'id'), '<', eb.tuple(after?.createdAt ?? '', after?.id ?? '')),
+      ),
+    )
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(query.limit + 1)
+    .execute();
+  const sessions = rows.slice(0, query.limit).map(toSession);
+  const last = sessions.at(-1);
+  const next = last !== undefined && rows.length > sessions.length ? toCursor(last) : null;
+  return { sessions, next };
+}
+
+/** See `SessionStore.countSessions`. */
+export async function countSessions(db: Kysely<Database>, tenant: string): Promise<number> {
+  const { count } = await db
+    .selectFrom('sessions')
+    .select((eb) => eb.fn.countAll<number | string | bigint>().as('count'))
+    .where('tenant', '=', tenant)
+    .where('kind', '=', 'named')
+    .executeTakeFirstOrThrow();
+  // Databases give it as a number, a text or a big one.
+  return Number(count);
+}
+
+/** See `SessionStore.claimSession`. */
+export async function claimSession(
+  db: Kysely<Database>,
+  id: string,
+  owner: string,
+): Promise<SessionRow> {
+  const row = await db
+    .updateTable('sessions')
+    .set((eb) => ({ owner, epoch: eb('epoch', '+', 1) }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined) throw sessionNotFound(id);
+  return toSession(row);
+}
+
+/** See `SessionStore.deleteSession`; within a transaction. Its events, open turns and requests go by cascade. */
+export async function deleteSession(trx: Kysely<Database>, id: string): Promise<void> {
+  const session = await trx
+    .deleteFrom('sessions')
+    .where('id', '=', id)
+    .returning('agent_session_id')
+    .executeTakeFirst();
+  if (session === undefined) return;
+  await trx
+    .deleteFrom('transcript_entries')
+    .where('agent_session_id', '=', session.agent_session_id)
+    .execute();
+}
