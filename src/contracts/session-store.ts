@@ -155,11 +155,17 @@ export interface SessionStore {
   /** Creates a session with epoch 1. `session_busy` when the tenant has one of that name. */
   createSession(session: NewSession): Promise<SessionRow>;
   /**
-   * Creates a session as {@link SessionStore.createSession} does, with records of another one, in one transaction: those up to
-   * a number, of turns that had ended by then, under numbers of their own from 1. `session_not_found` when there is no such
-   * other one.
+   * Creates a session as {@link SessionStore.createSession} does, with records of another one: those up to
+   * a number, of turns that had ended by then, under numbers of their own from 1. `fill` is called in between, for what else
+   * belongs to it: its transcripts are written then. Until it resolves no method finds the session, however long it takes;
+   * others are served meanwhile. When it rejects, or the host dies before, nothing is left of records and transcripts.
+   * `session_not_found` when there is no such other one, `session_busy`, or as `fill` does.
    */
-  forkSession(session: NewSession, source: ForkSource): Promise<SessionRow>;
+  forkSession(
+    session: NewSession,
+    source: ForkSource,
+    fill: () => Promise<void>,
+  ): Promise<SessionRow>;
   getSession(id: string): Promise<SessionRow | undefined>;
   findSession(tenant: string, name: string): Promise<SessionRow | undefined>;
   /** Newest first. `tenant` undefined means all of them (the host's own housekeeping). `limit` 1 to 1000. */

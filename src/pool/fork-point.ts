@@ -1,6 +1,7 @@
 import type { EventPage, SessionStore } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
 import { turnEndOf, type EventRecord } from '../events/record.ts';
+import { letOthersRun } from '../time/timers.ts';
 
 /** One page of records on the way through a log. */
 const PAGE = { limit: 1_000, maxBytes: 1_048_576 };
@@ -101,6 +102,7 @@ async function* recordsFrom(
     const page: EventPage = await store.listEvents(sessionId, { order: 'asc', beyond, ...PAGE });
     yield* page.records;
     beyond = page.next;
+    if (beyond !== null) await letOthersRun();
   }
 }
 
@@ -111,6 +113,7 @@ async function* marksBackwards(store: Log, sessionId: string): AsyncGenerator<Ev
     const page: EventPage = await store.listEvents(sessionId, query);
     yield* page.records;
     beyond = page.next ?? undefined;
+    if (beyond !== undefined) await letOthersRun();
   } while (beyond !== undefined);
 }
 

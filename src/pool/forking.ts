@@ -25,7 +25,7 @@ export interface ForkingParts {
   readonly owner: string;
 }
 
-/** Makes sessions that begin as copies of others. Their row comes last: until then nobody can see anything of them. */
+/** Makes sessions that begin as copies of others. Nobody can see anything of one before all of it is there. */
 export class Forking {
   readonly #parts: ForkingParts;
   readonly #underWay = new Set<Promise<unknown>>();
@@ -58,11 +58,9 @@ export class Forking {
     const id = newSessionId();
     const agentSessionId = newAgentSessionId();
     const { tenant, options, limits, ownsWorkspace } = source;
-    let workspace: string | undefined;
+    let own: string | undefined;
     try {
-      await this.#forkTranscript(source, agentSessionId, point);
-      workspace = ownsWorkspace ? await host.createWorkspace(id) : source.workspace;
-      await announce(id, ownsWorkspace ? workspace : undefined);
+      if (ownsWorkspace) own = await host.createWorkspace(id);
       const session: NewSession = {
         id,
         tenant,
@@ -70,17 +68,20 @@ export class Forking {
         agentSessionId,
         options,
         limits,
-        workspace,
+        workspace: own ?? source.workspace,
         ownsWorkspace,
         kind: 'named',
         owner,
         createdAt: wallClockIso(),
       };
-      return await store.forkSession(session, { sessionId: source.id, upto: point.upto });
+      const from = { sessionId: source.id, upto: point.upto };
+      return await store.forkSession(session, from, async () => {
+        await this.#forkTranscript(source, agentSessionId, point);
+        await announce(id, own);
+      });
     } catch (error) {
       takeBack();
-      if (ownsWorkspace && workspace !== undefined) await host.removeWorkspace(workspace);
-      await this.#discard(agentSessionId);
+      if (own !== undefined) await host.removeWorkspace(own);
       throw error;
     }
   }
@@ -94,13 +95,6 @@ export class Forking {
       await driver.forkTranscript({ from: source.agentSessionId, to, before }, store.transcripts);
       before = await promptsBehind(store, source.id, point);
     }
-  }
-
-  /** Nobody can ask for it: it would only take up room. */
-  async #discard(agentSessionId: string): Promise<void> {
-    const { transcripts } = this.#parts.store;
-    for (const subpath of await transcripts.listSubpaths(agentSessionId))
-      await transcripts.replace({ agentSessionId, subpath }, []);
   }
 }
 

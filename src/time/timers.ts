@@ -30,6 +30,16 @@ export function every(periodMs: number, run: () => void): Timer {
   return { cancel: () => clearInterval(handle) };
 }
 
+/**
+ * Resolves when everything that is ready to run has had its turn: for long work that would hold the event loop, between two
+ * pieces of it.
+ */
+export function letOthersRun(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Resolves after `delayMs`. Rejects with the signal's reason as soon as it aborts. */
 export function sleep(
   delayMs: number,

@@ -91,7 +91,17 @@ export function anEnd(sessionId: string, number: number, turnId: string): EventR
     modelRequests: 1,
     stopReason: 'end_turn',
   };
-  return aRecord(sessionId, number, { turnId, detail: { turnEnd } });
+  return aRecord(sessionId, number, {
+    turnId,
+    body: {
+      id: `sevt_${number}`,
+      type: 'session.status_idle',
+      processed_at: AT,
+      stop_details: null,
+      stop_reason: { type: 'end_turn' },
+    },
+    detail: { turnEnd },
+  });
 }
 
 /** An entry of a transcript that says `text`. */

@@ -1,6 +1,6 @@
 import { RoundhouseError } from '../../errors.ts';
 import { NO_USAGE } from '../../events/record.ts';
-import type { EventRecord, PromptContent } from '../../events/record.ts';
+import type { EventDetail, EventRecord, PromptContent, SessionEvent } from '../../events/record.ts';
 import type {
   EventBounds,
   EventPage,
@@ -45,9 +45,10 @@ const MARKS_A_TURN: ReadonlySet<string> = new Set([
   'session.error',
 ]);
 
-/** An event as JSON, a deep copy that nobody can change, and what trimming and queries ask of it. */
+/** An event with its body and detail as JSON, a deep copy that nobody can change, and what trimming and queries ask of it. */
 interface StoredEvent extends TrimCandidate {
-  readonly json: string;
+  readonly body: string;
+  readonly detail: string;
   readonly type: string;
   readonly eventId: string;
 }
@@ -91,54 +92,25 @@ export class MemorySessionStore implements SessionStore {
 
   async createSession(session: NewSession): Promise<SessionRow> {
     this.#checkOpen();
-    const key = nameKey(session.tenant, session.name);
-    if (this.#byName.has(key)) throw nameTaken(session.name);
-    if (this.#sessions.has(session.id)) {
-      throw new RoundhouseError(
-        'storage_failed',
-        `Session ${session.id} exists already; an id must be minted anew for every session.`,
-      );
-    }
-    const row: SessionRow = copy({
-      ...session,
-      epoch: 1,
-      usage: NO_USAGE,
-      turnCount: 0,
-      activeMs: 0,
-      archivedAt: null,
-      staleTranscriptFolder: null,
-      lastActiveAt: session.createdAt,
-    });
-    const stored = {
-      row,
-      firstNumber: 1,
-      lastNumber: 0,
-      bytes: 0,
-      events: [],
-      requests: new Map(),
-    };
-    this.#sessions.set(row.id, stored);
-    this.#byName.set(key, stored);
-    return copy(row);
+    return this.#add(session, []);
   }
 
-  async forkSession(session: NewSession, { sessionId, upto }: ForkSource): Promise<SessionRow> {
+  async forkSession(
+    session: NewSession,
+    source: ForkSource,
+    fill: () => Promise<void>,
+  ): Promise<SessionRow> {
     this.#checkOpen();
-    const source = this.#sessions.get(sessionId);
-    if (source === undefined) throw sessionNotFound(sessionId);
-    const open = this.#openTurns.filter((turn) => turn.session === source);
-    const goOn = new Set([
-      ...open.map(({ turnId }) => turnId),
-      ...source.events.flatMap(({ number, turnId }) =>
-        number > upto && turnId !== null ? [turnId] : [],
-      ),
-    ]);
-    const records = source.events
-      .filter(({ number, turnId }) => number <= upto && (turnId === null || !goOn.has(turnId)))
-      .map((event, index) => ({ ...recordOf(event), sessionId: session.id, number: index + 1 }));
-    const row = await this.createSession(session);
-    await this.append(row.id, row.epoch, records);
-    return row;
+    if (!this.#sessions.has(source.sessionId)) throw sessionNotFound(source.sessionId);
+    this.#checkNew(session);
+    try {
+      await fill();
+      this.#checkOpen();
+      return this.#add(session, this.#copies(source));
+    } catch (error) {
+      this.transcripts.deleteConversation(session.agentSessionId);
+      throw error;
+    }
   }
 
   async getSession(id: string): Promise<SessionRow | undefined> {
@@ -234,7 +206,9 @@ export class MemorySessionStore implements SessionStore {
     if (session === undefined) return [];
     const from = Math.max(0, after + 1 - session.firstNumber);
     const page = session.events.slice(from, from + limit);
-    return page.slice(0, countWithin(page.map(sizeOf), maxBytes)).map(recordOf);
+    return page
+      .slice(0, countWithin(page.map(sizeOf), maxBytes))
+      .map((event) => recordOf(sessionId, event));
   }
 
   async listEvents(sessionId: string, query: EventQuery): Promise<EventPage> {
@@ -256,7 +230,9 @@ export class MemorySessionStore implements SessionStore {
     );
     if (order === 'desc') found.reverse();
     const page = found.slice(0, limit);
-    const records = page.slice(0, countWithin(page.map(sizeOf), maxBytes)).map(recordOf);
+    const records = page
+      .slice(0, countWithin(page.map(sizeOf), maxBytes))
+      .map((event) => recordOf(sessionId, event));
     return {
       records,
       next: found.length > records.length ? (records.at(-1)?.number ?? null) : null,
@@ -312,7 +288,7 @@ export class MemorySessionStore implements SessionStore {
       const prompt = session.events[promptNumber - session.firstNumber];
       return prompt === undefined
         ? []
-        : { session: copy(session.row), prompt: recordOf(prompt), delivered };
+        : { session: copy(session.row), prompt: recordOf(session.row.id, prompt), delivered };
     });
   }
 
@@ -340,6 +316,57 @@ export class MemorySessionStore implements SessionStore {
 
   #checkOpen(): void {
     if (this.#closed) throw storeClosed();
+  }
+
+  #checkNew({ id, tenant, name }: NewSession): void {
+    if (this.#byName.has(nameKey(tenant, name))) throw nameTaken(name);
+    if (this.#sessions.has(id)) {
+      throw new RoundhouseError(
+        'storage_failed',
+        `Session ${id} exists already; an id must be minted anew for every session.`,
+      );
+    }
+  }
+
+  #add(session: NewSession, events: StoredEvent[]): SessionRow {
+    this.#checkNew(session);
+    const row: SessionRow = copy({
+      ...session,
+      epoch: 1,
+      usage: NO_USAGE,
+      turnCount: 0,
+      activeMs: 0,
+      archivedAt: null,
+      staleTranscriptFolder: null,
+      lastActiveAt: session.createdAt,
+    });
+    const stored = {
+      row,
+      firstNumber: 1,
+      lastNumber: events.length,
+      bytes: events.reduce((sum, { bytes }) => sum + bytes, 0),
+      events,
+      requests: new Map(),
+    };
+    this.#sessions.set(row.id, stored);
+    this.#byName.set(nameKey(row.tenant, row.name), stored);
+    return copy(row);
+  }
+
+  /** What a fork has of the records of another session. At one go: nothing of them is read or written anew. */
+  #copies({ sessionId, upto }: ForkSource): StoredEvent[] {
+    const source = this.#sessions.get(sessionId);
+    if (source === undefined) throw sessionNotFound(sessionId);
+    const open = this.#openTurns.filter((turn) => turn.session === source);
+    const goOn = new Set([
+      ...open.map(({ turnId }) => turnId),
+      ...source.events.flatMap(({ number, turnId }) =>
+        number > upto && turnId !== null ? [turnId] : [],
+      ),
+    ]);
+    return source.events
+      .filter(({ number, turnId }) => number <= upto && (turnId === null || !goOn.has(turnId)))
+      .map((event, index) => ({ ...event, number: index + 1 }));
   }
 
   #markTurns(session: StoredSession, marks: readonly TurnMark[]): void {
@@ -370,9 +397,9 @@ export class MemorySessionStore implements SessionStore {
 function toStored(kept: EventRecord): StoredEvent {
   const { given: _, ...record } = kept;
   const { number, turnId, at } = record;
-  const bytes = recordBytes({ body: toJson(record.body), detail: toJson(record.detail) });
   const { type, id: eventId } = record.body;
-  return { number, turnId, at, bytes, type, eventId, json: toJson(record) };
+  const columns = { body: toJson(record.body), detail: toJson(record.detail) };
+  return { number, turnId, at, type, eventId, ...columns, bytes: recordBytes(columns) };
 }
 
 function sizeOf({ bytes }: StoredEvent): number {
@@ -385,8 +412,10 @@ function keepRequest({ requests }: StoredSession, mark: RequestMark): void {
   requests.set(mark.key, mark);
 }
 
-function recordOf({ json }: StoredEvent): EventRecord {
-  return JSON.parse(json);
+function recordOf(sessionId: string, { number, turnId, at, ...event }: StoredEvent): EventRecord {
+  const body: SessionEvent = JSON.parse(event.body);
+  const detail: EventDetail = JSON.parse(event.detail);
+  return { number, sessionId, turnId, at, type: body.type, body, detail };
 }
 
 function nameKey(tenant: string, name: string): string {

@@ -7,6 +7,7 @@ import { takeHostLock } from './host-lock.ts';
 import { migrate } from './migrate.ts';
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Database } from './schema.ts';
+import { removeUnfinished } from './sql-removal.ts';
 import { storageError } from './sqlite-errors.ts';
 import { SqlSessionStore } from './sql-session-store.ts';
 
@@ -48,6 +49,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqlS
     setPragmas(database, path, options.synchronous ?? 'normal');
     const db = new Kysely<Database>({ dialect: new NodeSqliteDialect(database) });
     await migrate(db, path);
+    await removeUnfinished(db);
     return new SqlSessionStore({
       db,
       mapError: (error) => storageError('The store failed', error),

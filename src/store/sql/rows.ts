@@ -5,8 +5,8 @@ import type { EventDetail, EventRecord, SessionEvent, Usage } from '../../events
 import { toJson } from '../json.ts';
 import type { EventsTable, SessionsTable } from './schema.ts';
 
-/** The row of a session that begins. */
-export function newSessionColumns(session: NewSession): SessionsTable {
+/** The row of a session that begins, at epoch 1 if it is there for others. */
+export function newSessionColumns(session: NewSession, epoch: 0 | 1): SessionsTable {
   return {
     id: session.id,
     tenant: session.tenant,
@@ -23,7 +23,7 @@ export function newSessionColumns(session: NewSession): SessionsTable {
     created_at: session.createdAt,
     last_active_at: session.createdAt,
     owner: session.owner,
-    epoch: 1,
+    epoch,
     last_number: 0,
     first_number: 1,
     event_bytes: 0,

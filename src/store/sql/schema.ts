@@ -32,6 +32,7 @@ export interface SessionsTable {
   readonly created_at: string;
   readonly last_active_at: string;
   readonly owner: string;
+  /** From 1. 0 while the session is being made or removed in many steps: nobody finds it, and the next start removes it. */
   readonly epoch: number;
   /** The number of the last event: one `update` compares it and the epoch, and moves both forward. */
   readonly last_number: number;

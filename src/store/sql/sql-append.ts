@@ -92,6 +92,7 @@ async function moveSession(
     .selectFrom('sessions')
     .select(['epoch', 'last_number'])
     .where('id', '=', sessionId)
+    .where('epoch', '>', 0)
     .executeTakeFirst();
   if (row === undefined) throw sessionNotFound(sessionId);
   if (row.epoch !== epoch) throw sessionMoved(sessionId, row.epoch, epoch);

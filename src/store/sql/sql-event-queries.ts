@@ -8,8 +8,8 @@ import type { Database } from './schema.ts';
 /** As `recordBytes` counts them. */
 export const EVENT_BYTES = sql<number>`octet_length(body) + octet_length(detail)`;
 
-/** As the index `events_of_turns` has it, word for word. */
-const MARKS_A_TURN = sql<boolean>`type in ('session.status_running', 'session.status_idle', 'session.error')`;
+/** Records that take a turn up, or end it. As the index `events_of_turns` has it, word for word. */
+export const MARKS_A_TURN = sql<boolean>`type in ('session.status_running', 'session.status_idle', 'session.error')`;
 
 /** See `SessionStore.listEvents`. Sizes are read first, so that a page never reads more than it gives. */
 export async function listEvents(
@@ -49,6 +49,7 @@ async function rangeOf(
     .selectFrom('sessions')
     .select(['first_number as first', 'last_number as last'])
     .where('id', '=', sessionId)
+    .where('epoch', '>', 0)
     .executeTakeFirst();
   if (session === undefined) return { first: 1, last: 0 };
   return narrowed(session, query, async (number) => {

@@ -92,6 +92,7 @@ export async function lastEventNumber(db: Kysely<Database>, sessionId: string): 
     .selectFrom('sessions')
     .select('last_number')
     .where('id', '=', sessionId)
+    .where('epoch', '>', 0)
     .executeTakeFirst();
   return row?.last_number ?? 0;
 }

@@ -22,12 +22,12 @@ import { SqlCatalogStore } from './sql-catalog-store.ts';
 import { listEvents, numberOfEvent, processedAt } from './sql-event-queries.ts';
 import { givenContent, unfinishedTurns } from './sql-open-turns.ts';
 import { lastEventNumber, readEvents } from './sql-read-events.ts';
+import { deleteSession } from './sql-removal.ts';
 import { findRequest } from './sql-requests.ts';
 import { forkSession } from './sql-session-fork.ts';
 import {
   claimSession,
   countSessions,
-  deleteSession,
   findSession,
   getSession,
   insertSession,
@@ -71,8 +71,12 @@ export class SqlSessionStore implements SessionStore {
     return this.#mapped(() => insertSession(this.#db, session));
   }
 
-  forkSession(session: NewSession, source: ForkSource): Promise<SessionRow> {
-    return this.#mapped(() => forkSession(this.#db, session, source));
+  forkSession(
+    session: NewSession,
+    source: ForkSource,
+    fill: () => Promise<void>,
+  ): Promise<SessionRow> {
+    return this.#mapped(() => forkSession(this.#db, session, source, fill));
   }
 
   getSession(id: string): Promise<SessionRow | undefined> {
@@ -151,7 +155,7 @@ export class SqlSessionStore implements SessionStore {
   }
 
   deleteSession(id: string): Promise<void> {
-    return this.#mapped(() => this.#db.transaction().execute((trx) => deleteSession(trx, id)));
+    return this.#mapped(() => deleteSession(this.#db, id));
   }
 
   close(): Promise<void> {

@@ -10,14 +10,15 @@ import { nameTaken, sessionNotFound } from '../record-rules.ts';
 import { newSessionColumns, toSession } from './rows.ts';
 import type { Database } from './schema.ts';
 
-/** See `SessionStore.createSession`. */
+/** See `SessionStore.createSession`. `epoch` 0 makes one that nobody finds. */
 export async function insertSession(
   db: Kysely<Database>,
   session: NewSession,
+  epoch: 0 | 1 = 1,
 ): Promise<SessionRow> {
   const row = await db
     .insertInto('sessions')
-    .values(newSessionColumns(session))
+    .values(newSessionColumns(session, epoch))
     .onConflict((conflict) => conflict.columns(['tenant', 'name']).doNothing())
     .returningAll()
     .executeTakeFirst();
@@ -30,7 +31,12 @@ export async function getSession(
   db: Kysely<Database>,
   id: string,
 ): Promise<SessionRow | undefined> {
-  const row = await db.selectFrom('sessions').selectAll().where('id', '=', id).executeTakeFirst();
+  const row = await db
+    .selectFrom('sessions')
+    .selectAll()
+    .where('id', '=', id)
+    .where('epoch', '>', 0)
+    .executeTakeFirst();
   return row && toSession(row);
 }
 
@@ -45,6 +51,7 @@ export async function findSession(
     .selectAll()
     .where('tenant', '=', tenant)
     .where('name', '=', name)
+    .where('epoch', '>', 0)
     .executeTakeFirst();
   return row && toSession(row);
 }
@@ -60,6 +67,7 @@ export async function listSessions(
   const rows = await db
     .selectFrom('sessions')
     .selectAll()
+    .where('epoch', '>', 0)
     .$if(tenant !== undefined, (select) => select.where('tenant', '=', tenant ?? ''))
     .$if(kind !== undefined, (select) => select.where('kind', '=', kind ?? 'named'))
     .$if(after !== undefined, (select) =>
@@ -85,6 +93,7 @@ export async function countSessions(db: Kysely<Database>, tenant: string): Promi
     .select((eb) => eb.fn.countAll<number | string | bigint>().as('count'))
     .where('tenant', '=', tenant)
     .where('kind', '=', 'named')
+    .where('epoch', '>', 0)
     .executeTakeFirstOrThrow();
   // Databases give it as a number, a text or a big one.
   return Number(count);
@@ -100,22 +109,9 @@ export async function claimSession(
     .updateTable('sessions')
     .set((eb) => ({ owner, epoch: eb('epoch', '+', 1) }))
     .where('id', '=', id)
+    .where('epoch', '>', 0)
     .returningAll()
     .executeTakeFirst();
   if (row === undefined) throw sessionNotFound(id);
   return toSession(row);
-}
-
-/** See `SessionStore.deleteSession`; within a transaction. Its events, open turns and requests go by cascade. */
-export async function deleteSession(trx: Kysely<Database>, id: string): Promise<void> {
-  const session = await trx
-    .deleteFrom('sessions')
-    .where('id', '=', id)
-    .returning('agent_session_id')
-    .executeTakeFirst();
-  if (session === undefined) return;
-  await trx
-    .deleteFrom('transcript_entries')
-    .where('agent_session_id', '=', session.agent_session_id)
-    .execute();
 }

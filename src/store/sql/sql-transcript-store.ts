@@ -6,10 +6,11 @@ import type {
   TranscriptPageQuery,
   TranscriptStore,
 } from '../../contracts/transcripts.ts';
+import { letOthersRun } from '../../time/timers.ts';
 import { countWithin } from '../event-queries.ts';
 import { toJson } from '../json.ts';
 import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
-import { inChunks } from './chunks.ts';
+import { BYTES_PER_STEP, inChunks } from './chunks.ts';
 import type { Database } from './schema.ts';
 import { mapped, type MapStorageError } from './storage-calls.ts';
 
@@ -39,7 +40,17 @@ export class SqlTranscriptStore implements TranscriptStore {
         .where('subpath', '=', key.subpath)
         .orderBy('position')
         .execute();
-      return rows.map((row): TranscriptEntry => JSON.parse(row.entry));
+      const entries: TranscriptEntry[] = [];
+      let chars = 0;
+      for (const row of rows) {
+        if (chars > BYTES_PER_STEP) {
+          chars = 0;
+          await letOthersRun();
+        }
+        chars += row.entry.length;
+        entries.push(JSON.parse(row.entry));
+      }
+      return entries;
     });
   }
 

@@ -73,6 +73,7 @@ async function readTrimState(
         .as('first_open_prompt'),
     ])
     .where('id', '=', sessionId)
+    .where('epoch', '>', 0)
     .executeTakeFirst();
   return (
     row && {

@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionRow, SessionStore } from '../../../src/contracts/session-store.ts';
+import { RoundhouseError } from '../../../src/errors.ts';
 import type { EventRecord } from '../../../src/events/record.ts';
 import {
   aDelivery,
   anEnd,
+  anEntry,
   aPrompt,
   aRecord,
   aSession,
   failsWith,
   someRecords,
 } from '../session-samples.ts';
+
+const nothing = async (): Promise<void> => {};
 
 /** What forking in every store must do; a part of `describeSessionStore`. */
 export function describeSessionFork(store: () => SessionStore): void {
@@ -20,7 +24,7 @@ export function describeSessionFork(store: () => SessionStore): void {
     return row;
   };
   const fork = (sessionId: string, upto: number, over = {}): Promise<SessionRow> =>
-    store().forkSession(aSession(over), { sessionId, upto });
+    store().forkSession(aSession(over), { sessionId, upto }, nothing);
   /** The numbers that the records of a session had where they were copied from. */
   const copied = async (id: string): Promise<string[]> =>
     (await store().readEvents(id, 0, 10_000)).map(({ body }) => body.id);
@@ -37,7 +41,7 @@ export function describeSessionFork(store: () => SessionStore): void {
       ]);
       const before = await store().readEvents(source.id, 0, 100);
       const session = aSession();
-      const row = await store().forkSession(session, { sessionId: source.id, upto: 3 });
+      const row = await store().forkSession(session, { sessionId: source.id, upto: 3 }, nothing);
       expect(row).toEqual(await store().getSession(session.id));
       expect(row).toMatchObject({ epoch: 1, turnCount: 0, agentSessionId: session.agentSessionId });
       expect(await store().readEvents(row.id, 0, 100)).toEqual(
@@ -121,9 +125,62 @@ export function describeSessionFork(store: () => SessionStore): void {
       await store().append(row.id, row.epoch, [aRecord(row.id, 1)]);
     });
 
+    it('is found by nobody before all that belongs to it is there', async () => {
+      const source = await withRecords((id) => someRecords(id, 1, 3));
+      const session = aSession({ tenant: 'key-forks' });
+      const row = await store().forkSession(
+        session,
+        { sessionId: source.id, upto: 3 },
+        async () => {
+          expect(await store().getSession(session.id)).toBeUndefined();
+          expect(await store().findSession(session.tenant, session.name)).toBeUndefined();
+          const all = (await store().listSessions({ limit: 100 })).sessions.map(({ id }) => id);
+          expect(all).toEqual([source.id]);
+          expect(await store().countSessions(session.tenant)).toBe(0);
+          const claimed = store().claimSession(session.id, 'host-2');
+          await expect(claimed).rejects.toEqual(failsWith('session_not_found'));
+          const written = store().append(session.id, 1, [aRecord(session.id, 1)]);
+          await expect(written).rejects.toEqual(failsWith('session_not_found'));
+          await store().deleteSession(session.id);
+          expect(await store().lastEventNumber(session.id)).toBe(0);
+        },
+      );
+      expect(await store().countSessions(session.tenant)).toBe(1);
+      expect(await copied(row.id)).toEqual(['sevt_1', 'sevt_2', 'sevt_3']);
+    });
+
+    it('leaves nothing, and the name free, when what belongs to it can not be made', async () => {
+      const source = await withRecords((id) => someRecords(id, 1, 3));
+      const session = aSession();
+      const { agentSessionId } = session;
+      const keys = ['', 'subagents/agent-1'].map((subpath) => ({ agentSessionId, subpath }));
+      const failed = store().forkSession(session, { sessionId: source.id, upto: 3 }, async () => {
+        for (const key of keys) await store().transcripts.append(key, [anEntry('u', 'line')]);
+        throw new RoundhouseError('session_limit_reached', 'no room');
+      });
+      await expect(failed).rejects.toThrow('no room');
+      expect(await store().transcripts.listSubpaths(agentSessionId)).toEqual([]);
+      expect(await store().getSession(session.id)).toBeUndefined();
+      expect(await copied(session.id)).toEqual([]);
+      await store().createSession(session);
+    });
+
+    it('leaves nothing when the other one is deleted meanwhile, and takes what is left when it is trimmed', async () => {
+      const source = await withRecords((id) => [...someRecords(id, 1, 3), anEnd(id, 4, 'turn_2')]);
+      const from = { sessionId: source.id, upto: 4 };
+      const trimmed = await store().forkSession(aSession(), from, async () => {
+        await store().trimEvents(source.id, { maxEvents: 1 }, 100);
+      });
+      expect(await copied(trimmed.id)).toEqual(['sevt_4']);
+      const session = aSession();
+      const orphan = store().forkSession(session, from, () => store().deleteSession(source.id));
+      await expect(orphan).rejects.toEqual(failsWith('session_not_found'));
+      expect(await store().getSession(session.id)).toBeUndefined();
+    });
+
     it('makes nothing of an unknown session, or under a name that is taken', async () => {
       const session = aSession();
-      const unknown = store().forkSession(session, { sessionId: 'sesn_none', upto: 1 });
+      const unknown = store().forkSession(session, { sessionId: 'sesn_none', upto: 1 }, nothing);
       await expect(unknown).rejects.toEqual(failsWith('session_not_found'));
       expect(await store().getSession(session.id)).toBeUndefined();
       const source = await withRecords((id) => someRecords(id, 1, 1));
