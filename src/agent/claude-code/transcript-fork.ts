@@ -4,7 +4,11 @@ import type {
   TranscriptKey,
   TranscriptStore,
 } from '../../contracts/transcripts.ts';
+import { letOthersRun } from '../../time/timers.ts';
 import { conversationBefore, ofConversation, subagentOf, toolCallsIn } from './transcript.ts';
+
+/** Entries that are written at once: the event loop stands still meanwhile. */
+const ENTRIES_PER_STEP = 250;
 
 /** Writes the part of a conversation that a fork has, with the subagents that were called in it. */
 export async function forkTranscripts(
@@ -33,13 +37,19 @@ export async function forkTranscripts(
   }
 }
 
-function write(
+/** In steps, between which others run: nobody looks at a fork before all of it is there. */
+async function write(
   key: TranscriptKey,
   entries: readonly TranscriptEntry[],
   transcripts: TranscriptStore,
 ): Promise<void> {
-  return transcripts.replace(
-    key,
-    entries.map((entry) => ofConversation(entry, key.agentSessionId)),
-  );
+  const step = (from: number): TranscriptEntry[] =>
+    entries
+      .slice(from, from + ENTRIES_PER_STEP)
+      .map((entry) => ofConversation(entry, key.agentSessionId));
+  await transcripts.replace(key, step(0));
+  for (let from = ENTRIES_PER_STEP; from < entries.length; from += ENTRIES_PER_STEP) {
+    await letOthersRun();
+    await transcripts.append(key, step(from));
+  }
 }
