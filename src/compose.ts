@@ -173,6 +173,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
         const repository = { path: await folders.find(tenant, path), ref };
         await host.cloneRepository(workspace, repository, closing.signal);
       },
+      hasFile: (tenant, fileId) => files.has(tenant, fileId),
     });
     return {
       pool,

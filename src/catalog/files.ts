@@ -109,6 +109,12 @@ export class Files {
     return this.#documents.list(tenant, query);
   }
 
+  /** Whether there is such a file, with its bytes. */
+  async has(tenant: string, id: string): Promise<boolean> {
+    const file = await this.#store.get(this.#documents.key(tenant, id));
+    return file !== undefined && !isExpired(file.body.expiresAt);
+  }
+
   /** A file with its bytes, which the caller reads or closes. `file_expired`. */
   async open(
     tenant: string,

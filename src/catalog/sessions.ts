@@ -30,6 +30,9 @@ import { activityOf, viewOf, type SessionActivity, type SessionView } from './se
 const MAX_TITLE_CHARS = 1_024;
 const FORK_MARK = ' (fork)';
 
+/** A file, and where it is to stand. */
+type SessionFile = Pick<SessionResource, 'file_id' | 'mount_path'>;
+
 /** What a client asks a session to be made of. */
 export interface SessionDraft {
   readonly agent: {
@@ -42,7 +45,7 @@ export interface SessionDraft {
   readonly environmentId: string;
   readonly title: string | null;
   readonly metadata: Readonly<Record<string, string>>;
-  readonly resources: readonly Pick<SessionResource, 'file_id' | 'mount_path'>[];
+  readonly resources: readonly SessionFile[];
   readonly budget: SessionDefinition['budget'];
   /** Sent to the session when it is there, in their order. */
   readonly prompts: readonly PromptContent[];
@@ -124,6 +127,8 @@ export interface SessionsParts {
   /** Without it sessions have no files: `unsupported_field`. */
   readonly placeFiles?: PlaceFiles;
   readonly cloneRepository: CloneRepository;
+  /** Whether a tenant still has a file. Default: it has each that a session was made with. */
+  readonly hasFile?: (tenant: string, fileId: string) => Promise<boolean>;
 }
 
 /**
@@ -179,7 +184,7 @@ export class Sessions {
 
   /**
    * Makes a session that begins as a copy of another one, archived or not, up to a complete point; what was given to that one
-   * is given to it: the agent, the environment, metadata, files, a budget of the same height, limits; a clone is made anew, as
+   * is given to it: the agent, the environment, metadata, files that are still there, a budget of the same height, limits; a clone is made anew, as
    * the environment says now. Rejects with `not_found`, `environment_archived`, `session_busy`, and with what the pool refuses
    * a fork for, or the host a clone; then there is none.
    */
@@ -192,13 +197,12 @@ export class Sessions {
     const { body } = (await this.view(tenant, id)).kept;
     const environment = inUse(await environments.get(tenant, body.environmentId), 'environment');
     await environments.check(tenant, environment.body);
+    const { there, missing } = await this.#filesOf(tenant, body.resources);
     const definition: SessionDefinition = {
       ...body,
       title: title === undefined ? forkTitle(body.title) : title,
-      resources: body.resources.map(({ file_id, mount_path }) =>
-        newResource({ file_id, mount_path }),
-      ),
-      forkedFrom: { sessionId: id, eventId: eventId ?? null },
+      resources: there.map(newResource),
+      forkedFrom: { sessionId: id, eventId: eventId ?? null, missingFiles: missing },
     };
     const { workspace } = environment.body;
     return this.#make(tenant, { definition, workspace, inputs: [] }, (announce) =>
@@ -329,6 +333,20 @@ export class Sessions {
     return statuses.includes('idle') ? { except: ids(false) } : { among: ids(true) };
   }
 
+  /** Files of a session that are still there, and those that are not. */
+  async #filesOf(
+    tenant: string,
+    resources: readonly SessionResource[],
+  ): Promise<{ there: SessionFile[]; missing: SessionFile[] }> {
+    const there: SessionFile[] = [];
+    const missing: SessionFile[] = [];
+    for (const { file_id, mount_path } of resources) {
+      const has = await (this.#parts.hasFile?.(tenant, file_id) ?? true);
+      (has ? there : missing).push({ file_id, mount_path });
+    }
+    return { there, missing };
+  }
+
   async #agentOf(
     tenant: string,
     { id, version, override }: SessionDraft['agent'],
@@ -371,7 +389,7 @@ function forkTitle(title: string | null): string | null {
     : `${title.slice(0, MAX_TITLE_CHARS - FORK_MARK.length)}${FORK_MARK}`;
 }
 
-function newResource(file: SessionDraft['resources'][number]): SessionResource {
+function newResource(file: SessionFile): SessionResource {
   return { id: newResourceId(), type: 'file', ...file, created_at: wallClockIso() };
 }
 

@@ -25,6 +25,8 @@ export interface SessionOrigin {
   readonly sessionId: string;
   /** The event that was named; null for the end of what was complete. */
   readonly eventId: string | null;
+  /** Files of that session which were gone by then, so the fork does not have them. Absent in forks of before. */
+  readonly missingFiles?: readonly Pick<SessionResource, 'file_id' | 'mount_path'>[];
 }
 
 /** A file that was put into the session's workspace when it was made. */

@@ -87,7 +87,7 @@ describe('POST /v1/sessions/{id}/roundhouse/fork', () => {
       title: 'Trunk (fork)',
       metadata: { team: 'a' },
       usage: { input_tokens: 0 },
-      roundhouse: { forked_from: { session_id: origin.id, event_id: null } },
+      roundhouse: { forked_from: { session_id: origin.id, event_id: null, missing_files: [] } },
     });
     expect(made.id).toMatch(/^sesn_/);
     expect(await server.alice.beta.sessions.retrieve(made.id)).toEqual({

@@ -269,8 +269,10 @@ describe('a time to expire', () => {
   it('ends the bytes, not the file', async () => {
     const file = await toFile(Buffer.from('x'), 'a.txt');
     const { id } = await server.alice.beta.files.upload({ file, expires_in_seconds: 3_600 });
+    expect(await server.files.has('alice', id)).toBe(true);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_001 });
     onTestFinished(() => void vi.useRealTimers());
+    expect(await server.files.has('alice', id)).toBe(false);
     await failure(server.alice.beta.files.download(id), FileExpiredError);
     expect((await server.alice.beta.files.list()).data).toMatchObject([{ id }]);
     await server.alice.beta.files.delete(id);

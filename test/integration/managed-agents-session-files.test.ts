@@ -2,8 +2,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BadRequestError, NotFoundError, toFile, type Anthropic } from '@anthropic-ai/sdk';
-import type { BetaManagedAgentsFileResourceParams } from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
+import type {
+  BetaManagedAgentsFileResourceParams,
+  BetaManagedAgentsSession,
+} from '@anthropic-ai/sdk/resources/beta/sessions/sessions';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { RoundhouseSession } from '../../src/dialects/managed-agents/sessions.ts';
 import { hashKey } from '../../src/http/auth.ts';
 import { loadConfig, PrometheusMetrics, startServer } from '../../src/server.ts';
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
@@ -57,6 +61,10 @@ async function upload(text: string, client = alice): Promise<string> {
 
 function create(resources: Resource[]) {
   return alice.beta.sessions.create({ ...made, resources });
+}
+
+function fork(id: string): Promise<BetaManagedAgentsSession & { roundhouse: RoundhouseSession }> {
+  return alice.post(`/v1/sessions/${id}/roundhouse/fork`);
 }
 
 /** Everything in the workspaces of all sessions. */
@@ -131,5 +139,38 @@ describe('a session that is made with files', () => {
     expect((await alice.beta.sessions.list()).data).toEqual([]);
     expect(await readdir(join(root, 'project'))).toEqual([]);
     expect((await create([])).id).toMatch(/^sesn_/);
+  });
+});
+
+describe('a fork of a session that was made with files', () => {
+  it('has those that are still there, and says which are not', async () => {
+    const [gone, there] = [await upload('one'), await upload('two')];
+    const origin = await create([
+      { type: 'file', file_id: gone, mount_path: '/data/gone.csv' },
+      { type: 'file', file_id: there, mount_path: '/data/there.csv' },
+    ]);
+    await alice.beta.files.delete(gone);
+    const forked = await fork(origin.id);
+    expect(forked.resources).toMatchObject([{ file_id: there, mount_path: '/data/there.csv' }]);
+    const missing = [{ file_id: gone, mount_path: '/data/gone.csv' }];
+    expect(forked.roundhouse.forked_from?.missing_files).toEqual(missing);
+    expect(await readdir(join(root, 'data', 'workspaces', forked.id, 'data'))).toEqual([
+      'there.csv',
+    ]);
+    // It is so for good, and the other one stays as it was.
+    const again = alice.get<typeof forked>(`/v1/sessions/${forked.id}`);
+    expect((await again).roundhouse).toEqual(forked.roundhouse);
+    expect((await alice.beta.sessions.retrieve(origin.id)).resources).toHaveLength(2);
+    // What a fork never had it does not lack.
+    expect((await fork(forked.id)).roundhouse.forked_from?.missing_files).toEqual([]);
+  });
+
+  it('can be made when none is left', async () => {
+    const gone = await upload('one');
+    const origin = await create([{ type: 'file', file_id: gone }]);
+    await alice.beta.files.delete(gone);
+    const forked = await fork(origin.id);
+    expect(forked.resources).toEqual([]);
+    expect(forked.roundhouse.forked_from?.missing_files).toMatchObject([{ file_id: gone }]);
   });
 });

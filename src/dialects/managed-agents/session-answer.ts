@@ -5,7 +5,7 @@ import type {
 import { z } from 'zod';
 import { agentFields } from './agent-answer.ts';
 import { metadata, pageOf, time } from './common-schema.ts';
-import type { RoundhouseSession } from './sessions.ts';
+import type { RoundhouseSession, RoundhouseSessionOrigin } from './sessions.ts';
 
 /** What `toSession` makes, as the document of the API shows it. */
 
@@ -16,6 +16,15 @@ const money = z.object({
   amount: z.string().describe('Whole cents.'),
   currency: z.literal('USD'),
 });
+
+/** Where a fork comes from. */
+export const sessionOriginAnswer = z.object({
+  session_id: z.string(),
+  event_id: z.string().nullable().describe('Null: the end of what was complete.'),
+  missing_files: z
+    .array(z.object({ file_id: z.string(), mount_path: z.string() }))
+    .describe('Files of that session that were gone by then; `resources` is without them.'),
+}) satisfies z.ZodType<RoundhouseSessionOrigin>;
 
 export const sessionAnswer = z
   .object({
@@ -62,10 +71,7 @@ export const sessionAnswer = z
     archived_at: time.nullable(),
     roundhouse: z
       .object({
-        forked_from: z
-          .object({ session_id: z.string(), event_id: z.string().nullable() })
-          .nullable()
-          .describe('An event of null: the end of what was complete.'),
+        forked_from: sessionOriginAnswer.nullable().describe('Null for one that is no fork.'),
       })
       .describe('Ours, not in the API.'),
   })

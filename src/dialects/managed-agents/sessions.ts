@@ -93,8 +93,17 @@ export function parseSessionUpdate(body: unknown): SessionUpdate {
 
 /** What of a session the API has no words for. */
 export interface RoundhouseSession {
-  /** The session and the event that it was forked from; an event of null is the end of what was complete. */
-  readonly forked_from: { readonly session_id: string; readonly event_id: string | null } | null;
+  /** Null where it is no fork. */
+  readonly forked_from: RoundhouseSessionOrigin | null;
+}
+
+/** Where a fork comes from. */
+export interface RoundhouseSessionOrigin {
+  readonly session_id: string;
+  /** Null is the end of what was complete. */
+  readonly event_id: string | null;
+  /** Files of that session which were gone when it was forked: the fork does not have them. */
+  readonly missing_files: { readonly file_id: string; readonly mount_path: string }[];
 }
 
 /** A session as the API shows it, with what it has no words for in a field of its own. */
@@ -128,7 +137,11 @@ export function toSession(
       forked_from:
         forkedFrom === undefined
           ? null
-          : { session_id: forkedFrom.sessionId, event_id: forkedFrom.eventId },
+          : {
+              session_id: forkedFrom.sessionId,
+              event_id: forkedFrom.eventId,
+              missing_files: [...(forkedFrom.missingFiles ?? [])],
+            },
     },
   };
 }
