@@ -16,7 +16,7 @@ import type { AgentDriver, AgentOptions } from './contracts/agent-driver.ts';
 import type { Host } from './contracts/host.ts';
 import type { SessionStore } from './contracts/session-store.ts';
 import type { ClientTool, ToolEndpoint } from './contracts/tool-endpoint.ts';
-import { RoundhouseError } from './errors.ts';
+import { errorText, RoundhouseError } from './errors.ts';
 import { createHost } from './host/create-host.ts';
 import { AgentMessages } from './log/agent-messages.ts';
 import type { TailLimits } from './log/tail.ts';
@@ -106,6 +106,10 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
   // The store first: it makes sure that no other pool uses the data directory, before anything in it is swept.
   const store = await openSqliteStore({
     path: join(dataDir, 'roundhouse.db'),
+    noteDamage: (what, error) => {
+      telemetry.log.error('store_row_damaged', { what, error: errorText(error) });
+      telemetry.metrics.count('roundhouse_store_rows_damaged_total', {});
+    },
     ...(options.synchronous !== undefined && { synchronous: options.synchronous }),
   });
   try {

@@ -205,7 +205,9 @@ export class Files {
     const withBytes = new Set<string>();
     let after: string | null | undefined;
     while (after !== null) {
-      const { items, next } = await this.#store.listAll('file', { limit: PAGE, after });
+      const { items, damaged, next } = await this.#store.listAll('file', { limit: PAGE, after });
+      // There may be a backup of what they are; there is none of these bytes.
+      for (const id of damaged) withBytes.add(id);
       for (const { tenant, document } of items) {
         const gone = isExpired(document.body.expiresAt);
         this.#quota.add(tenant, { files: 1, bytes: gone ? 0 : document.body.sizeBytes });

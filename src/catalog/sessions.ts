@@ -1,4 +1,5 @@
 import type { CatalogStore } from '../contracts/catalog-store.ts';
+import { damageOf } from '../contracts/damaged-row.ts';
 import type { RepositoryToClone } from '../contracts/host.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
 import type { AgentDefinition } from '../definitions/agent.ts';
@@ -226,7 +227,7 @@ export class Sessions {
       ...query,
       ...this.#inStatus(tenant, statuses),
     });
-    const views = await Promise.all(items.map((kept) => this.#view(tenant, kept)));
+    const views = await Promise.all(items.map((kept) => this.#viewInList(tenant, kept)));
     return { items: views.filter((view) => view !== undefined), next, prev };
   }
 
@@ -316,6 +317,19 @@ export class Sessions {
 
   async #view(tenant: string, kept: Kept<SessionDefinition>): Promise<SessionView | undefined> {
     return viewOf(kept, await this.#parts.pool.getSessionInfo(tenant, kept.id));
+  }
+
+  /** As {@link Sessions.#view}; undefined too for one that is damaged in the store, which must not hide the others. */
+  async #viewInList(
+    tenant: string,
+    kept: Kept<SessionDefinition>,
+  ): Promise<SessionView | undefined> {
+    try {
+      return await this.#view(tenant, kept);
+    } catch (error) {
+      if (damageOf(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   /** Which are at work is known in memory, and they are few: the others are told by leaving them out. */

@@ -55,6 +55,8 @@ export interface CatalogQuery {
 /** A page of everybody's documents. */
 export interface TenantPage<Body> {
   readonly items: readonly { readonly tenant: string; readonly document: Kept<Body> }[];
+  /** Ids of documents that belong on the page and are left out, because they are damaged in the store. */
+  readonly damaged: readonly string[];
   /** Stands for the next page; null when this was the last. */
   readonly next: string | null;
 }
@@ -62,6 +64,7 @@ export interface TenantPage<Body> {
 /**
  * Where the things that sessions are made of live. Every method rejects with a `RoundhouseError`: `storage_failed`, or, for
  * a limit out of bounds or a foreign cursor, `invalid_request`. What a method has resolved survives the death of the process.
+ * What is damaged in the store fails the methods that name it, and is left out of lists.
  */
 export interface CatalogStore {
   /** Keeps version 1. The id must be new. `at` is the wall clock. */

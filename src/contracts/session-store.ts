@@ -128,6 +128,8 @@ export interface EventPage {
   readonly records: readonly EventRecord[];
   /** Pass as `beyond` to get the next page; null when this was the last. */
   readonly next: number | null;
+  /** Numbers of records that belong on the page and are left out, because they are damaged in the store. */
+  readonly damaged: readonly number[];
 }
 
 /** What a request has left in a session, so that its repetition is not taken for another one. */
@@ -147,7 +149,9 @@ export const KEEP_REQUESTS_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Where sessions live. Every method rejects with a `RoundhouseError`: `storage_failed`, or what its line says. What a
- * method has resolved survives the death of the process.
+ * method has resolved survives the death of the process. What is damaged in the store fails the methods that name it, and
+ * is left out of listings ({@link SessionStore.listSessions}, {@link SessionStore.listEvents},
+ * {@link SessionStore.unfinishedTurns}).
  */
 export interface SessionStore {
   /** Sessions' transcripts, in the same store. */
@@ -175,6 +179,8 @@ export interface SessionStore {
     after?: string;
     kind?: SessionRow['kind'];
   }): Promise<SessionPage>;
+  /** The folders that rows name as {@link SessionRow.staleTranscriptFolder}, those of damaged rows too. */
+  staleTranscriptFolders(): Promise<string[]>;
   /** Named sessions of a tenant. */
   countSessions(tenant: string): Promise<number>;
   /** Makes `owner` the only one that may write, by raising the epoch. `session_not_found`. */

@@ -1,4 +1,4 @@
-import type { EventPage, SessionStore } from '../contracts/session-store.ts';
+import type { EventPage, EventQuery, SessionStore } from '../contracts/session-store.ts';
 import { RoundhouseError } from '../errors.ts';
 import { turnEndOf, type EventRecord } from '../events/record.ts';
 import { letOthersRun } from '../time/timers.ts';
@@ -99,7 +99,7 @@ async function* recordsFrom(
   number: number,
 ): AsyncGenerator<EventRecord> {
   for (let beyond: number | null = number - 1; beyond !== null;) {
-    const page: EventPage = await store.listEvents(sessionId, { order: 'asc', beyond, ...PAGE });
+    const page: EventPage = await readPage(store, sessionId, { order: 'asc', beyond, ...PAGE });
     yield* page.records;
     beyond = page.next;
     if (beyond !== null) await letOthersRun();
@@ -110,15 +110,25 @@ async function* marksBackwards(store: Log, sessionId: string): AsyncGenerator<Ev
   let beyond: number | undefined;
   do {
     const query = { order: 'desc', types: MARKS, beyond, ...PAGE } as const;
-    const page: EventPage = await store.listEvents(sessionId, query);
+    const page: EventPage = await readPage(store, sessionId, query);
     yield* page.records;
     beyond = page.next ?? undefined;
     if (beyond !== undefined) await letOthersRun();
   } while (beyond !== undefined);
 }
 
+/** What a fork knows is decided by its records: none of them may be missing. */
+async function readPage(store: Log, sessionId: string, query: EventQuery): Promise<EventPage> {
+  const page = await store.listEvents(sessionId, query);
+  if (page.damaged.length === 0) return page;
+  throw new RoundhouseError(
+    'storage_failed',
+    `Event ${page.damaged[0]} of the session is damaged in the store: nobody can tell what a fork would know. Restore a backup.`,
+  );
+}
+
 async function isTrimmed(store: Log, sessionId: string): Promise<boolean> {
-  const { records } = await store.listEvents(sessionId, { order: 'asc', ...PAGE, limit: 1 });
+  const { records } = await readPage(store, sessionId, { order: 'asc', ...PAGE, limit: 1 });
   return records[0] !== undefined && records[0].number > 1;
 }
 

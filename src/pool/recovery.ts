@@ -47,7 +47,8 @@ export interface RecoveryResult extends SweepResult {
 export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   const { store, host, telemetry } = parts;
   // First of all: a process of the earlier host may still be writing.
-  const swept = await host.sweep(await staleFolders(store), (left) => salvage(left, parts));
+  const stale = new Set(await store.staleTranscriptFolders());
+  const swept = await host.sweep(stale, (left) => salvage(left, parts));
   const oneShotsRemoved = await removeOneShots(parts);
   // Those of prepared processes, and of sessions that were about to be made, when the host died.
   await host.sweepWorkspaces((id) =>
@@ -186,14 +187,6 @@ async function removeOneShots({ store, host, telemetry }: RecoveryParts): Promis
     }
   }
   return removed;
-}
-
-async function staleFolders(store: SessionStore): Promise<ReadonlySet<string>> {
-  const folders = new Set<string>();
-  for await (const row of allSessions(store, 'named')) {
-    if (row.staleTranscriptFolder !== null) folders.add(row.staleTranscriptFolder);
-  }
-  return folders;
 }
 
 async function* allSessions(

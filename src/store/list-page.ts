@@ -1,4 +1,3 @@
-import type { Kept, KeptList } from '../definitions/kept.ts';
 import type { CatalogQuery } from '../contracts/catalog-store.ts';
 import { fromEitherCursor, toBackwardCursor, toCursor, type PagePlace } from './paging.ts';
 
@@ -23,12 +22,12 @@ export function listWalk({ after, order = 'desc' }: CatalogQuery): ListWalk {
  * The page of a walk. `found`: what comes on it, one more than `limit` if there is more. `hasOther` tells whether something
  * stands behind a place, seen in the direction of the walk; it is asked where the walk began within the listing.
  */
-export async function listPage<Body>(
-  found: readonly Kept<Body>[],
+export async function listPage<Item extends PagePlace>(
+  found: readonly Item[],
   { from, backward }: ListWalk,
   limit: number,
   hasOther: (place: PagePlace) => boolean | Promise<boolean>,
-): Promise<KeptList<Body>> {
+): Promise<{ items: readonly Item[]; next: string | null; prev: string | null }> {
   const walked = found.slice(0, limit);
   const first = walked[0] ?? from;
   const last = walked.at(-1) ?? from;

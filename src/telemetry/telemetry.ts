@@ -65,6 +65,10 @@ export const COUNTERS = {
     help: 'Sessions that could not be put in order at the start, by error code.',
     labels: ['code'],
   },
+  roundhouse_store_rows_damaged_total: {
+    help: 'Things found damaged in the store, which lists leave out, each counted once.',
+    labels: [],
+  },
 } as const satisfies Record<string, { help: string; labels: readonly string[] }>;
 
 /** Histograms, with what they measure and their buckets. */

@@ -81,6 +81,7 @@ async function spoilable(): Promise<{ store: SqlSessionStore; database: Database
   const store = new SqlSessionStore({
     db,
     mapError: (error) => storageError('The store failed', error),
+    noteDamage: () => {},
     release: async () => {},
   });
   onTestFinished(() => store.close());
@@ -424,7 +425,7 @@ describe('a database that fails', () => {
     database.exec("update events set body = '{broken' where number = 2");
     await expect(store.readEvents(id, 0, 10)).rejects.toMatchObject({
       code: 'storage_failed',
-      message: expect.stringContaining('a stored value is not JSON'),
+      message: expect.stringContaining(`The event 2 of session ${id} is damaged in the store`),
     });
     expect(await store.readEvents(id, 0, 1)).toHaveLength(1);
   });

@@ -43,6 +43,8 @@ export class CrashableStore implements SessionStore {
     this.#reach(() => this.#store.findSession(...call));
   listSessions: SessionStore['listSessions'] = (...call) =>
     this.#reach(() => this.#store.listSessions(...call));
+  staleTranscriptFolders: SessionStore['staleTranscriptFolders'] = () =>
+    this.#reach(() => this.#store.staleTranscriptFolders());
   countSessions: SessionStore['countSessions'] = (...call) =>
     this.#reach(() => this.#store.countSessions(...call));
   claimSession: SessionStore['claimSession'] = (...call) =>

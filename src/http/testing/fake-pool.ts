@@ -138,7 +138,7 @@ export class FakePool implements PoolPort {
     const all = this.#events(tenant, name).filter((record) => record.number > query.after);
     const records = all.slice(0, query.limit);
     const more = all.length > records.length;
-    return { records, next: more ? (records.at(-1)?.number ?? null) : null };
+    return { records, damaged: [], next: more ? (records.at(-1)?.number ?? null) : null };
   }
 
   async followEvents(

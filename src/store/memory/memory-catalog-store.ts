@@ -87,7 +87,8 @@ export class MemoryCatalogStore implements CatalogStore {
       .toSorted((a, b) => (a.key.id < b.key.id ? -1 : 1))
       .map((document) => ({ tenant: document.key.tenant, document: toKept(kind, document) }));
     const items = found.slice(0, limit);
-    return { items, next: found.length > limit ? (items.at(-1)?.document.id ?? null) : null };
+    const next = found.length > limit ? (items.at(-1)?.document.id ?? null) : null;
+    return { items, damaged: [], next };
   }
 
   async replace<K extends CatalogKind>(

@@ -139,6 +139,11 @@ export class MemorySessionStore implements SessionStore {
     return { sessions: copy(sessions), next };
   }
 
+  async staleTranscriptFolders(): Promise<string[]> {
+    this.#checkOpen();
+    return [...this.#sessions.values()].flatMap(({ row }) => row.staleTranscriptFolder ?? []);
+  }
+
   async countSessions(tenant: string): Promise<number> {
     this.#checkOpen();
     let count = 0;
@@ -216,7 +221,7 @@ export class MemorySessionStore implements SessionStore {
     const { order, types, limit, maxBytes } = query;
     checkLimit(limit, MAX_READ_RECORDS);
     const session = this.#sessions.get(sessionId);
-    if (session === undefined) return { records: [], next: null };
+    if (session === undefined) return { records: [], damaged: [], next: null };
     const { firstNumber, lastNumber, events } = session;
     const { first, last } = await narrowed(
       { first: firstNumber, last: lastNumber },
@@ -235,6 +240,7 @@ export class MemorySessionStore implements SessionStore {
       .map((event) => recordOf(sessionId, event));
     return {
       records,
+      damaged: [],
       next: found.length > records.length ? (records.at(-1)?.number ?? null) : null,
     };
   }

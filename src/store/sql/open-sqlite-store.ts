@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { RoundhouseError } from '../../errors.ts';
+import type { NoteDamage } from './damaged-rows.ts';
 import { takeHostLock } from './host-lock.ts';
 import { migrate } from './migrate.ts';
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts';
@@ -28,6 +29,8 @@ export interface SqliteStoreOptions {
    * price of waiting for the disk in every append.
    */
   readonly synchronous?: 'normal' | 'full';
+  /** Told once of each thing that turns out to be damaged in the store: lists leave it out. */
+  readonly noteDamage?: NoteDamage;
 }
 
 /**
@@ -53,6 +56,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqlS
     return new SqlSessionStore({
       db,
       mapError: (error) => storageError('The store failed', error),
+      noteDamage: options.noteDamage ?? (() => {}),
       release: async () => closeAll(),
     });
   } catch (error) {

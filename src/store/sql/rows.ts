@@ -1,4 +1,5 @@
 import type { AgentOptions } from '../../contracts/agent-driver.ts';
+import { damagedRow } from '../../contracts/damaged-row.ts';
 import type { NewSession, SessionPatch, SessionRow } from '../../contracts/session-store.ts';
 import { NO_USAGE } from '../../events/record.ts';
 import type { EventDetail, EventRecord, SessionEvent, Usage } from '../../events/record.ts';
@@ -48,10 +49,9 @@ export function patchColumns(patch: SessionPatch): Partial<SessionsTable> {
   };
 }
 
+/** The session of a row; a `damagedRow` where it can't be read. */
 export function toSession(row: SessionsTable): SessionRow {
-  const options: AgentOptions = JSON.parse(row.options);
-  const limits: SessionRow['limits'] = JSON.parse(row.limits);
-  const usage: Usage = JSON.parse(row.usage);
+  const { options, limits, usage } = sessionParts(row);
   return {
     id: row.id,
     tenant: row.tenant,
@@ -74,6 +74,17 @@ export function toSession(row: SessionsTable): SessionRow {
   };
 }
 
+function sessionParts(row: SessionsTable): Pick<SessionRow, 'options' | 'limits' | 'usage'> {
+  try {
+    const options: AgentOptions = JSON.parse(row.options);
+    const limits: SessionRow['limits'] = JSON.parse(row.limits);
+    const usage: Usage = JSON.parse(row.usage);
+    return { options, limits, usage };
+  } catch (error) {
+    throw damagedRow(`session ${row.id}`, error);
+  }
+}
+
 export function eventColumns(record: EventRecord): EventsTable {
   return {
     session_id: record.sessionId,
@@ -87,17 +98,14 @@ export function eventColumns(record: EventRecord): EventsTable {
   };
 }
 
-/** The record of a row. Its type is read from the body; the column is a copy for queries. */
+/** The record of a row; a `damagedRow` where it can't be read. Its type is read from the body; the column is a copy for queries. */
 export function toEvent(row: EventsTable): EventRecord {
-  const body: SessionEvent = JSON.parse(row.body);
-  const detail: EventDetail = JSON.parse(row.detail);
-  return {
-    number: row.number,
-    sessionId: row.session_id,
-    turnId: row.turn_id,
-    at: row.at,
-    type: body.type,
-    body,
-    detail,
-  };
+  const { number, session_id: sessionId, turn_id: turnId, at } = row;
+  try {
+    const body: SessionEvent = JSON.parse(row.body);
+    const detail: EventDetail = JSON.parse(row.detail);
+    return { number, sessionId, turnId, at, type: body.type, body, detail };
+  } catch (error) {
+    throw damagedRow(`event ${number} of session ${sessionId}`, error);
+  }
 }

@@ -8,11 +8,13 @@ import type {
   TenantPage,
   VersionedKind,
 } from '../../contracts/catalog-store.ts';
+import { damagedRow } from '../../contracts/damaged-row.ts';
 import type { Kept, KeptList, KeptPage } from '../../definitions/kept.ts';
 import { idTaken, keepsVersions, madeOf } from '../catalog-rules.ts';
 import { toJson } from '../json.ts';
 import { listPage, listWalk } from '../list-page.ts';
 import { checkLimit, fromVersionCursor, MAX_PAGE_SESSIONS, type PagePlace } from '../paging.ts';
+import type { DamagedRows } from './damaged-rows.ts';
 import type { Database } from './schema.ts';
 import { mapped, type MapStorageError } from './storage-calls.ts';
 
@@ -29,10 +31,12 @@ interface KeptRow {
 /** The catalog in the tables of a `SqlSessionStore`. Queries keep to what SQLite and Postgres both understand. */
 export class SqlCatalogStore implements CatalogStore {
   readonly #db: Kysely<Database>;
+  readonly #damaged: DamagedRows;
   readonly #mapError: MapStorageError;
 
-  constructor(db: Kysely<Database>, mapError: MapStorageError) {
+  constructor(db: Kysely<Database>, damaged: DamagedRows, mapError: MapStorageError) {
     this.#db = db;
+    this.#damaged = damaged;
     this.#mapError = mapError;
   }
 
@@ -79,11 +83,12 @@ export class SqlCatalogStore implements CatalogStore {
       // A list of nothing is no valid SQL everywhere.
       if (among?.length === 0) return { items: [], next: null, prev: null };
       const rows = await this.#walk(kind, query, from, toOlder, limit + 1);
-      const found = rows.map((row) => toKept(kind, row));
-      return listPage(found, walk, limit, async (place) => {
+      const found = rows.map((row) => ({ ...row, createdAt: row.created_at }));
+      const { items, ...cursors } = await listPage(found, walk, limit, async (place) => {
         const [other] = await this.#walk(kind, query, place, !toOlder, 1);
         return other !== undefined;
       });
+      return { items: this.#damaged.readable(items, (row) => toKept(kind, row)), ...cursors };
     });
   }
 
@@ -112,10 +117,14 @@ export class SqlCatalogStore implements CatalogStore {
         .orderBy('d.id')
         .limit(limit + 1)
         .execute();
-      const items = rows
-        .slice(0, limit)
-        .map((row) => ({ tenant: row.tenant, document: toKept(kind, row) }));
-      return { items, next: rows.length > limit ? (items.at(-1)?.document.id ?? null) : null };
+      const page = rows.slice(0, limit);
+      const damaged: string[] = [];
+      const items = this.#damaged.readable(
+        page,
+        (row) => ({ tenant: row.tenant, document: toKept(kind, row) }),
+        ({ id }) => damaged.push(id),
+      );
+      return { items, damaged, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
     });
   }
 
@@ -201,7 +210,11 @@ export class SqlCatalogStore implements CatalogStore {
         .orderBy('v.version', 'desc')
         .limit(query.limit + 1)
         .execute();
-      return toPage(key.kind, rows, query.limit, ({ version }) => String(version));
+      const page = rows.slice(0, query.limit);
+      return {
+        items: this.#damaged.readable(page, (row) => toKept(key.kind, row)),
+        next: rows.length > page.length ? String(page.at(-1)?.version) : null,
+      };
     });
   }
 
@@ -290,26 +303,22 @@ async function addVersion(
   return columns;
 }
 
-/** `_kind` says of which kind the row is known to be. */
-function toKept<K extends CatalogKind>(_kind: K, row: KeptRow): Kept<CatalogBodies[K]> {
-  const body: CatalogBodies[K] = JSON.parse(row.body);
+/** The document of a row of that kind; a `damagedRow` where it can't be read. */
+function toKept<K extends CatalogKind>(kind: K, row: KeptRow): Kept<CatalogBodies[K]> {
   return {
     id: row.id,
     version: row.version,
     createdAt: row.created_at,
     updatedAt: row.at,
     archivedAt: row.archived_at,
-    body,
+    body: bodyOf(kind, row),
   };
 }
 
-function toPage<K extends CatalogKind>(
-  kind: K,
-  rows: readonly KeptRow[],
-  limit: number,
-  cursor: (last: Kept<CatalogBodies[K]>) => string,
-): KeptPage<CatalogBodies[K]> {
-  const items = rows.slice(0, limit).map((row) => toKept(kind, row));
-  const last = items.at(-1);
-  return { items, next: last !== undefined && rows.length > limit ? cursor(last) : null };
+function bodyOf<K extends CatalogKind>(kind: K, row: KeptRow): CatalogBodies[K] {
+  try {
+    return JSON.parse(row.body);
+  } catch (error) {
+    throw damagedRow(`definition of ${kind} ${row.id} (version ${row.version})`, error);
+  }
 }

@@ -3,6 +3,7 @@ import type { EventPage, EventQuery } from '../../contracts/session-store.ts';
 import { countWithin, narrowed, type NumberRange } from '../event-queries.ts';
 import { checkLimit, MAX_READ_RECORDS } from '../paging.ts';
 import { toEvent } from './rows.ts';
+import type { DamagedRows } from './damaged-rows.ts';
 import type { Database } from './schema.ts';
 
 /** As `recordBytes` counts them. */
@@ -14,6 +15,7 @@ export const MARKS_A_TURN = sql<boolean>`type in ('session.status_running', 'ses
 /** See `SessionStore.listEvents`. Sizes are read first, so that a page never reads more than it gives. */
 export async function listEvents(
   db: Kysely<Database>,
+  damagedRows: DamagedRows,
   sessionId: string,
   query: EventQuery,
 ): Promise<EventPage> {
@@ -35,10 +37,12 @@ export async function listEvents(
     .where('number', 'in', page)
     .orderBy('number', order)
     .execute();
-  return { records: rows.map(toEvent), next: found.length > count ? (page.at(-1) ?? null) : null };
+  const damaged: number[] = [];
+  const records = damagedRows.readable(rows, toEvent, ({ number }) => damaged.push(number));
+  return { records, damaged, next: found.length > count ? (page.at(-1) ?? null) : null };
 }
 
-const NOTHING: EventPage = { records: [], next: null };
+const NOTHING: EventPage = { records: [], damaged: [], next: null };
 
 async function rangeOf(
   db: Kysely<Database>,

@@ -3,6 +3,7 @@ import type { UnfinishedTurn } from '../../contracts/session-store.ts';
 import type { PromptContent } from '../../events/record.ts';
 import type { TurnMark } from '../record-rules.ts';
 import type { CompiledStatements } from './compiled-statements.ts';
+import type { DamagedRows } from './damaged-rows.ts';
 import { toEvent, toSession } from './rows.ts';
 import type { Database } from './schema.ts';
 
@@ -59,7 +60,10 @@ export async function markTurn(
 }
 
 /** See `SessionStore.unfinishedTurns`. */
-export async function unfinishedTurns(db: Kysely<Database>): Promise<UnfinishedTurn[]> {
+export async function unfinishedTurns(
+  db: Kysely<Database>,
+  damaged: DamagedRows,
+): Promise<UnfinishedTurn[]> {
   const rows = await db
     .selectFrom('open_turns')
     .innerJoin('sessions', 'sessions.id', 'open_turns.session_id')
@@ -74,7 +78,7 @@ export async function unfinishedTurns(db: Kysely<Database>): Promise<UnfinishedT
     // On one node positions differ; between nodes equal ones are possible, of different sessions.
     .orderBy('open_turns.session_id')
     .execute();
-  return rows.map((row) => ({
+  return damaged.readable(rows, (row) => ({
     session: toSession(row),
     prompt: toEvent(row),
     delivered: row.delivered === 1,

@@ -16,6 +16,7 @@ import type {
 } from '../../contracts/session-store.ts';
 import { storeClosed } from '../record-rules.ts';
 import { CompiledStatements } from './compiled-statements.ts';
+import { DamagedRows, type NoteDamage } from './damaged-rows.ts';
 import type { Database } from './schema.ts';
 import { append } from './sql-append.ts';
 import { SqlCatalogStore } from './sql-catalog-store.ts';
@@ -32,6 +33,7 @@ import {
   getSession,
   insertSession,
   listSessions,
+  staleTranscriptFolders,
 } from './sql-sessions.ts';
 import { SqlTranscriptStore } from './sql-transcript-store.ts';
 import { trimEvents } from './sql-trim.ts';
@@ -41,6 +43,7 @@ import { mapped, type MapStorageError } from './storage-calls.ts';
 export interface SqlSessionStoreParts {
   readonly db: Kysely<Database>;
   readonly mapError: MapStorageError;
+  readonly noteDamage: NoteDamage;
   /** Gives back what the opening took, once the database is closed. */
   readonly release: () => Promise<void>;
 }
@@ -56,15 +59,20 @@ export class SqlSessionStore implements SessionStore {
   readonly #db: Kysely<Database>;
   readonly #mapError: MapStorageError;
   readonly #release: () => Promise<void>;
+  readonly #damaged: DamagedRows;
   readonly #statements = new CompiledStatements();
   #closing: Promise<void> | undefined;
 
-  constructor({ db, mapError, release }: SqlSessionStoreParts) {
+  constructor({ db, mapError, noteDamage, release }: SqlSessionStoreParts) {
     this.#db = db;
-    this.#mapError = (error) => (this.#closing === undefined ? mapError(error) : storeClosed());
+    this.#mapError = (error) => {
+      this.#damaged.tell(error);
+      return this.#closing === undefined ? mapError(error) : storeClosed();
+    };
     this.#release = release;
+    this.#damaged = new DamagedRows(noteDamage);
     this.transcripts = new SqlTranscriptStore(db, this.#mapError);
-    this.catalog = new SqlCatalogStore(db, this.#mapError);
+    this.catalog = new SqlCatalogStore(db, this.#damaged, this.#mapError);
   }
 
   createSession(session: NewSession): Promise<SessionRow> {
@@ -88,7 +96,11 @@ export class SqlSessionStore implements SessionStore {
   }
 
   listSessions(query: Parameters<SessionStore['listSessions']>[0]): Promise<SessionPage> {
-    return this.#mapped(() => listSessions(this.#db, query));
+    return this.#mapped(() => listSessions(this.#db, this.#damaged, query));
+  }
+
+  staleTranscriptFolders(): Promise<string[]> {
+    return this.#mapped(() => staleTranscriptFolders(this.#db));
   }
 
   countSessions(tenant: string): Promise<number> {
@@ -127,7 +139,7 @@ export class SqlSessionStore implements SessionStore {
   }
 
   listEvents(sessionId: string, query: EventQuery): Promise<EventPage> {
-    return this.#mapped(() => listEvents(this.#db, sessionId, query));
+    return this.#mapped(() => listEvents(this.#db, this.#damaged, sessionId, query));
   }
 
   processedAt(sessionId: string, turnIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -147,7 +159,7 @@ export class SqlSessionStore implements SessionStore {
   }
 
   unfinishedTurns(): Promise<UnfinishedTurn[]> {
-    return this.#mapped(() => unfinishedTurns(this.#db));
+    return this.#mapped(() => unfinishedTurns(this.#db, this.#damaged));
   }
 
   givenContent(sessionId: string, turnId: string): Promise<PromptContent | undefined> {

@@ -8,6 +8,7 @@ import type {
 import { checkLimit, fromCursor, MAX_PAGE_SESSIONS, toCursor } from '../paging.ts';
 import { nameTaken, sessionNotFound } from '../record-rules.ts';
 import { newSessionColumns, toSession } from './rows.ts';
+import type { DamagedRows } from './damaged-rows.ts';
 import type { Database } from './schema.ts';
 
 /** See `SessionStore.createSession`. `epoch` 0 makes one that nobody finds. */
@@ -59,6 +60,7 @@ export async function findSession(
 /** See `SessionStore.listSessions`. */
 export async function listSessions(
   db: Kysely<Database>,
+  damaged: DamagedRows,
   query: Parameters<SessionStore['listSessions']>[0],
 ): Promise<SessionPage> {
   checkLimit(query.limit, MAX_PAGE_SESSIONS);
@@ -80,10 +82,23 @@ export async function listSessions(
     .orderBy('id', 'desc')
     .limit(query.limit + 1)
     .execute();
-  const sessions = rows.slice(0, query.limit).map(toSession);
-  const last = sessions.at(-1);
-  const next = last !== undefined && rows.length > sessions.length ? toCursor(last) : null;
-  return { sessions, next };
+  const page = rows.slice(0, query.limit);
+  const last = page.at(-1);
+  const next =
+    last !== undefined && rows.length > page.length
+      ? toCursor({ createdAt: last.created_at, id: last.id })
+      : null;
+  return { sessions: damaged.readable(page, toSession), next };
+}
+
+/** See `SessionStore.staleTranscriptFolders`. */
+export async function staleTranscriptFolders(db: Kysely<Database>): Promise<string[]> {
+  const rows = await db
+    .selectFrom('sessions')
+    .select('stale_transcript_folder as folder')
+    .where('stale_transcript_folder', 'is not', null)
+    .execute();
+  return rows.flatMap(({ folder }) => folder ?? []);
 }
 
 /** See `SessionStore.countSessions`. */

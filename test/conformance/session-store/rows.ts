@@ -6,6 +6,17 @@ import type { StoreStage } from './store-stage.ts';
 /** Sessions as rows, and what goes with one that is deleted. */
 export function describeRows(stage: StoreStage): void {
   describe('sessions', () => {
+    it('tells which folders hold what transcripts lack', async () => {
+      const { store } = stage;
+      const [one, other] = [await stage.create(), await stage.create()];
+      expect(await store.staleTranscriptFolders()).toEqual([]);
+      await store.append(one.id, 1, [], { staleTranscriptFolder: '/p/1' });
+      await store.append(other.id, 1, [], { staleTranscriptFolder: '/p/2' });
+      expect((await store.staleTranscriptFolders()).toSorted()).toEqual(['/p/1', '/p/2']);
+      await store.append(one.id, 1, [], { staleTranscriptFolder: null });
+      expect(await store.staleTranscriptFolders()).toEqual(['/p/2']);
+    });
+
     it('gives a created session back in full, by id and by name', async () => {
       const session = aSession({ kind: 'one_shot', ownsWorkspace: false });
       const row = await stage.store.createSession(session);
