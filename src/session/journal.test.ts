@@ -8,6 +8,7 @@ import { RoundhouseError } from '../errors.ts';
 import { turnEndOf, type TurnEnd } from '../events/record.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 import { NO_TELEMETRY } from '../telemetry/telemetry.ts';
+import { aSession } from '../../test/conformance/session-samples.ts';
 import { settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { text } from '../../test/support/pool-fixture.ts';
 
@@ -26,19 +27,7 @@ const END: TurnEnd = {
 
 async function makeJournal() {
   const store = new MemorySessionStore();
-  const row = await store.createSession({
-    id: 'sesn_1',
-    tenant: 't',
-    name: 'a',
-    agentSessionId: 'id',
-    options: {},
-    limits: {},
-    workspace: '/w',
-    ownsWorkspace: true,
-    kind: 'named',
-    createdAt: new Date().toISOString(),
-    owner: 'host',
-  });
+  const row = await store.createSession(aSession({ id: 'sesn_1' }));
   const journal = new Journal({ row, lastNumber: 0, store, telemetry: NO_TELEMETRY });
   const failAppends = (
     times: number,

@@ -7,6 +7,7 @@ import { Turn } from './turn.ts';
 import { SessionLog } from '../log/session-log.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 import { NO_TELEMETRY } from '../telemetry/telemetry.ts';
+import { aSession } from '../../test/conformance/session-samples.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { text } from '../../test/support/pool-fixture.ts';
 
@@ -14,19 +15,7 @@ useFakeClock();
 
 async function makeStream(whenUnread: WhenUnread) {
   const store = new MemorySessionStore();
-  const row = await store.createSession({
-    id: 'sesn_1',
-    tenant: 't',
-    name: 'a',
-    agentSessionId: 'id',
-    options: {},
-    limits: {},
-    workspace: '/w',
-    ownsWorkspace: true,
-    kind: 'named',
-    createdAt: new Date().toISOString(),
-    owner: 'host',
-  });
+  const row = await store.createSession(aSession({ id: 'sesn_1' }));
   const log = new SessionLog({
     sessionId: row.id,
     epoch: row.epoch,
