@@ -109,7 +109,7 @@ export class ScriptedProcess implements AgentProcess {
   }
 
   async bind({ workspace }: AgentBinding, signal: AbortSignal): Promise<void> {
-    if (this.#workspace !== undefined || this.#binding)
+    if (this.#workspace !== undefined || this.#binding || !this.alive)
       throw new RoundhouseError('internal', 'The process is not one that waits for a workspace.');
     this.#binding = true;
     try {

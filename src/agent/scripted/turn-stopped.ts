@@ -39,7 +39,7 @@ export function failureOf(
       reason: 'failed',
       error: {
         code: 'agent_died',
-        message: `The agent process ended (${exit.signal ?? exit.code}).`,
+        message: `The agent process ended (${exit.reason ?? exit.signal ?? exit.code}).`,
       },
     };
   }

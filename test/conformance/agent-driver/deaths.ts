@@ -31,8 +31,7 @@ export function describeDeaths(stage: DriverStage): void {
       });
     }
 
-    test('that was stopped comes when it is destroyed', async ({ skip }) => {
-      stage.skipIn(skip, 'stopped');
+    test('that was stopped comes when it is destroyed', async () => {
       const process = await stage.start(await stage.specOf());
       let stopped = false;
       const turn = await run(process, stage.harness.prompts.hang('text'), (output) => {

@@ -66,10 +66,4 @@ export interface AgentDriverHarness {
   readonly skip: Partial<Record<SkippableSituation, string>>;
 }
 
-export type SkippableSituation =
-  | 'stopped'
-  | 'dies unbound'
-  | 'executable'
-  | 'workspace'
-  | 'stale transcript'
-  | 'cut text';
+export type SkippableSituation = 'executable' | 'workspace' | 'stale transcript' | 'cut text';

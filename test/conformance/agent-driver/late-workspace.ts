@@ -104,8 +104,7 @@ export function describeLateWorkspace(stage: DriverStage): void {
         expect(await stage.harness.leftovers(spec.clientId)).toBe(0);
     });
 
-    test('that dies unasked says so', async ({ skip }) => {
-      stage.skipIn(skip, 'dies unbound');
+    test('that dies unasked says so', async () => {
       const { process, workspace } = await stage.startUnbound();
       stage.harness.kill(process, 'SIGKILL');
       const exit = await process.exited;
