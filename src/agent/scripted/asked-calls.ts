@@ -57,8 +57,7 @@ export class AskedCalls {
   ): AsyncGenerator<readonly AgentOutput[], void, undefined> {
     const { promptId, text, model, answers, writer, signal } = turn;
     const written = asks.map(({ tool, input = {}, output = 'allowed' }) => {
-      const byOptions = toolPermission(this.#spec.options, tool);
-      const permission = byOptions === 'ask' && answers === 'nobody' ? 'deny' : byOptions;
+      const permission = this.#shownPermission(tool, answers);
       const { use, outputs } = this.#writeCall(writer, { tool, input }, permission);
       return { outputs, call: { ...use, toolName: tool, input, output } };
     });
@@ -105,6 +104,14 @@ export class AskedCalls {
     const toolUseIds = held.calls.map(({ toolUseId }) => toolUseId);
     const waiting = toolUseIds.filter((id) => !this.#question(id).answered);
     if (waiting.length > 0) yield [{ kind: 'answers_awaited', toolUseIds: waiting }];
+  }
+
+  /** What the call says of its leave. The script may also ask for what the options allow, as an agent does by itself. */
+  #shownPermission(tool: string, answers: PlayedTurn['answers']): ToolPermission {
+    const byOptions = toolPermission(this.#spec.options, tool);
+    if (byOptions === 'deny') return 'deny';
+    if (answers === 'client') return 'ask';
+    return byOptions === 'ask' ? 'deny' : byOptions;
   }
 
   #writeCall(

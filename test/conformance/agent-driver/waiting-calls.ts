@@ -75,6 +75,19 @@ export function describeWaitingCalls(stage: DriverStage): void {
       await process.close();
     });
 
+    test('says that its client is asked also where the agent itself wants to ask, and not the options', async () => {
+      const process = await stage.start(await stage.specOf());
+      const { end, outputs } = await read(
+        process.prompt({ ...prompt(stage.harness.prompts.ask()), answers: 'client' }),
+        process,
+        answerAll(() => DENY),
+      );
+      expect(end.reason).toBe('completed');
+      expect(bodies(outputs, 'agent.tool_use')).toMatchObject([{ evaluated_permission: 'ask' }]);
+      expect(kindsOf(outputs, ['answers_awaited'])).toHaveLength(1);
+      await process.close();
+    });
+
     test('may be followed by another one', async () => {
       const spec = await stage.specOf({ options: ASKS });
       const process = await stage.start(spec);
