@@ -228,7 +228,7 @@ describe('what a session is made of', () => {
       'mcp_servers.0.name',
     ],
     [{ vault_ids: ['vlt_1'] }, 'vault_ids (there are no vaults'],
-    [{ resources: [{ type: 'github_repository', url: 'https://x' }] }, 'resources.0'],
+    [{ resources: [{ type: 'github_repository', url: 'https://x' }] }, 'a clone of a repository'],
     [{ resources: [{ type: 'memory_store', memory_store_id: 'm' }] }, 'no memory stores'],
     [{ resources: [{ type: 'file', file_id: 'file_1' }] }, 'resources'],
     [{ initial_events: [{ type: 'user.define_outcome', description: 'x' }] }, 'outcomes'],

@@ -189,7 +189,9 @@ export const SESSION_FIELDS = {
   'resources.*.mount_path': takesEffect(
     'An absolute path with a folder, without `..`, `.git` or `.claude`; the workspace is its root. Default `/mnt/session/uploads/` and the file id.',
   ),
-  'resources.*.type.github_repository': refused('repositories can not be cloned yet'),
+  'resources.*.type.github_repository': refused(
+    'nothing is fetched from GitHub; an environment can give its sessions a clone of a repository of this host: `roundhouse.workspace`',
+  ),
   'resources.*.type.memory_store': refused('there are no memory stores here'),
   title: takesEffect('Up to 1,024 characters; empty is null.'),
   vault_ids: refused('there are no vaults here; `[]` is accepted'),
