@@ -46,13 +46,11 @@ function curl(config: Config, url: string, text: string): string {
 }
 
 function chat(config: Config, url: string): string {
-  const command = typedCommand('chat');
   const flags = [
     ...(url === 'http://127.0.0.1:8787' ? [] : [`--url ${url}`]),
     ...(config.server.keys.length === 0 ? [] : ['--key "$KEY"']),
   ];
-  if (flags.length === 0) return `  ${command}`;
-  return `  ${command}${command.startsWith('npm run') ? ' --' : ''} ${flags.join(' ')}`;
+  return `  ${typedCommand('chat', ...flags)}`;
 }
 
 function demoModel({ agent }: Config): string {

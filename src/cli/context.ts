@@ -1,6 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
+/** Commands that have a script of their own in package.json. */
+const SCRIPTS = new Map([
+  ['serve', 'npm start'],
+  ['chat', 'npm run chat'],
+]);
+
 /** The world that a command sees; tests bring their own. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -23,9 +29,11 @@ export const PROCESS_CONTEXT: CliContext = {
   warnings: process,
 };
 
-/** The command as a person types it here: in the repository through npm, else by its name. */
-export function typedCommand(name: string): string {
-  if (!import.meta.url.endsWith('.ts')) return `npx roundhouse ${name}`;
-  if (name === 'serve') return 'npm start';
-  return name === 'chat' ? 'npm run chat' : `npm run roundhouse -- ${name}`;
+/** The command as a person types it here, with its flags: in the repository through npm, else by its name. */
+export function typedCommand(name: string, ...flags: readonly string[]): string {
+  if (!import.meta.url.endsWith('.ts')) return ['npx roundhouse', name, ...flags].join(' ');
+  const script = SCRIPTS.get(name);
+  if (script === undefined) return ['npm run roundhouse --', name, ...flags].join(' ');
+  // What npm does not find behind two dashes it takes for itself.
+  return flags.length === 0 ? script : [script, '--', ...flags].join(' ');
 }

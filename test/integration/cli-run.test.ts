@@ -101,7 +101,11 @@ describe('roundhouse run', () => {
       [[error, because('retries_exhausted')], 3, 'The turn failed: Broken.\n'],
       [[because('refusal')], 4, 'The model refused.\n'],
       [[interrupt, because('end_turn')], 5, 'Interrupted.\n'],
-      [[ASKED, WAITS], 6, /\nThe turn waits for an answer that nobody can give here: write\n$/],
+      [
+        [ASKED, WAITS],
+        6,
+        /\nThe turn waits for an answer that nobody can give here: write\nWith --keep .+\n$/,
+      ],
       [[because('budget_reached')], 7, 'The budget of the session is used up.\n'],
     ] as const;
     for (const [index, [events, code, words]] of cases.entries()) {
@@ -129,7 +133,9 @@ describe('roundhouse run', () => {
       session_id: 'sesn_1',
       kept: true,
     });
-    expect(stderr).toContain('--session sesn_1');
+    expect(stderr).toContain(
+      `To go on with it: npm run chat -- --session sesn_1 --url ${api.url}\n`,
+    );
     expect(sentTo('DELETE /v1/sessions/sesn_1')).toEqual([]);
   });
 

@@ -11,7 +11,8 @@ export function showListing<T>(
   command: string,
 ): void {
   if (out.json) return out.document(listing);
-  if (listing.data.length === 0) out.note(`None. \`${typedCommand(command)} --help\` says more.`);
+  if (listing.data.length === 0)
+    out.note(`None. \`${typedCommand(command, '--help')}\` says more.`);
   else out.table(columns, listing.data);
   if (listing.next_page !== null) {
     out.note(`There are more: --all, or --page ${listing.next_page}`);

@@ -135,8 +135,16 @@ async function oneTurn(turn: OneTurn): Promise<ExitCode> {
   if (kind !== 'end_turn') {
     out.note(printable(message === undefined ? `${WORDS[kind]}.` : `${WORDS[kind]}: ${message}`));
   }
-  if (kept) out.note(`To go on with it: ${typedCommand('chat')} --session ${sessionId}`);
+  if (kept) out.note(`To go on with it: ${typedCommand('chat', ...sameSession(sessionId, flags))}`);
+  else if (kind === 'action_required') {
+    out.note('With --keep the session stays, and the turn waits for an answer given elsewhere.');
+  }
   return EXIT_OF[kind];
+}
+
+/** The flags that lead another command to the session; the key is never shown. */
+function sameSession(sessionId: string, { url }: RunFlags): string[] {
+  return ['--session', sessionId, ...(url === undefined ? [] : ['--url', url])];
 }
 
 function checkFlags(flags: RunFlags): void {
