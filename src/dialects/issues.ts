@@ -3,6 +3,9 @@ import type { z } from 'zod';
 /** Issues named in one message; a body can have thousands. */
 const MAX_ISSUES = 5;
 const MAX_VALUE_CHARS = 60;
+/** How zod's own words begin, where a schema has none. */
+const EXCLAMATION = /^Too (?:small|big): /;
+const UNKNOWN_FIELDS = /^Unrecognized key/;
 
 type Issue = z.core.$ZodIssue;
 
@@ -33,6 +36,7 @@ function describe(issue: Issue, prefix: readonly PropertyKey[], given: Given): s
   const got = given.isSecret(path) ? 'what is not shown here' : short(valueAt(given.body, path));
   if (issue.code === 'unrecognized_keys') {
     const names = issue.keys.map((key) => [...path, key].map(String).join('.'));
+    if (!UNKNOWN_FIELDS.test(issue.message)) return `${names.join(', ')}: ${issue.message}`;
     return names.length === 1
       ? `${names.join()}: unknown field; remove it`
       : `${names.join(', ')}: unknown fields; remove them`;
@@ -44,7 +48,7 @@ function describe(issue: Issue, prefix: readonly PropertyKey[], given: Given): s
   }
   if (issue.code === 'invalid_type') return `${at}: expected ${issue.expected}, got ${got}`;
   if (issue.code === 'invalid_value') return `${at}: expected ${oneOf(issue.values)}, got ${got}`;
-  return `${at}: ${issue.message}, got ${got}`;
+  return `${at}: ${issue.message.replace(EXCLAMATION, '')}, got ${got}`;
 }
 
 function unionChoices(issue: z.core.$ZodIssueInvalidUnion): string {

@@ -325,7 +325,6 @@ describe('a body', () => {
       'roundhouse.workspace.url',
       { roundhouse: { workspace: { type: 'git_clone', path: '/srv/shared', url: 'x' } } },
     ],
-    ['roundhouse.limits.turnMs', withLimits({ turnMs: 5_000 })],
     ['roundhouse.limits.memory', withLimits({ memory: 1 })],
     ['roundhouse.limits.turn_ms', withLimits({ turn_ms: 999 })],
     ['roundhouse.limits.turn_ms', withLimits({ turn_ms: 2_147_483_648 })],
@@ -362,6 +361,21 @@ describe('a body', () => {
       expect(left.map(({ name }) => name)).toEqual(['a']);
     },
   );
+
+  it.each([
+    [{ turnMs: 5_000 }, 'roundhouse.limits.turnMs: unknown; expected one of queued_ms, start_ms, '],
+    [{ turn_ms: 5 }, 'roundhouse.limits.turn_ms: expected number to be >=1000, got 5'],
+    [{ tool_ms: 90_000_000 }, 'tool_ms: expected number to be <=86400000, got 90000000'],
+  ])('with a limit that is none is told what would be one: %j', async (limits, message) => {
+    const { id } = await create({ name: 'a' });
+    for (const path of ['/v1/environments', `/v1/environments/${id}`]) {
+      const { status, body } = await server.post(path, { name: 'b', ...withLimits(limits) });
+      expect({ status, message: Object(body).error.message }).toEqual({
+        status: 400,
+        message: expect.stringContaining(message),
+      });
+    }
+  });
 
   it.each<[string, object]>([
     ['config.type', { config: { type: 'self_hosted' } }],

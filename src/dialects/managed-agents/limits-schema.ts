@@ -15,6 +15,14 @@ const LIMITS = Object.entries(turnLimitsSchema.shape).map(([name, limit]) => ({
   description: limit.description ?? '',
 }));
 
+/** Not only that it is unknown: whoever writes a limit as the configuration has it sees how it is written here. */
+const inTheseNames: { readonly error: z.core.$ZodErrorMap } = {
+  error: ({ code }) =>
+    code === 'unrecognized_keys'
+      ? `unknown; expected one of ${LIMITS.map(({ apiName }) => apiName).join(', ')}`
+      : undefined,
+};
+
 export const apiLimits = z.strictObject(
   Object.fromEntries(
     LIMITS.map(({ apiName, schema, description }) => [
@@ -22,6 +30,7 @@ export const apiLimits = z.strictObject(
       schema.exactOptional().describe(description),
     ]),
   ),
+  inTheseNames,
 );
 
 /** Null removes one. */
@@ -32,6 +41,7 @@ export const apiLimitsPatch = z.strictObject(
       schema.nullable().exactOptional().describe(description),
     ]),
   ),
+  inTheseNames,
 );
 
 /** What {@link apiLimits} has read, in our names. */
