@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 /**
  * Limits of a turn, one per phase, in milliseconds. Each clock starts when its phase begins; the first message's starts
- * when the prompt has been written to a ready process, so that a slow start is never taken for a broken process.
+ * when the prompt has been written to a ready process, so that a slow start is never taken for a broken process. Three of
+ * them have other names in the seed: `firstMessageMs` is streamFirstChunkTimeout, `silenceMs` streamOngoingTimeout,
+ * `interruptMs` streamInterruptTimeout. The descriptions are shown to operators and clients.
  */
 export const turnLimitsSchema = z.strictObject({
   queuedMs: z
@@ -28,7 +30,7 @@ export const turnLimitsSchema = z.strictObject({
     .max(120_000)
     .default(15_000)
     .describe(
-      "The seed's streamFirstChunkTimeout: longest wait for the process to take a prompt; past it the process is replaced. ms, 500..120000.",
+      'Longest wait for the process to take a prompt; past it the process is replaced. ms, 500..120000.',
     ),
   firstTokenMs: z
     .number()
@@ -46,7 +48,7 @@ export const turnLimitsSchema = z.strictObject({
     .max(600_000)
     .default(60_000)
     .describe(
-      "The seed's streamOngoingTimeout: longest silence within an answer (upstream pings do not count); past it the turn is interrupted. ms, 10000..600000.",
+      'Longest silence within an answer (upstream pings do not count); past it the turn is interrupted. ms, 10000..600000.',
     ),
   toolMs: z
     .number()
@@ -86,9 +88,7 @@ export const turnLimitsSchema = z.strictObject({
     .min(100)
     .max(60_000)
     .default(5_000)
-    .describe(
-      "The seed's streamInterruptTimeout: how long an interrupt may take before the process is destroyed. ms, 100..60000.",
-    ),
+    .describe('How long an interrupt may take before the process is destroyed. ms, 100..60000.'),
 });
 
 export type TurnLimits = z.output<typeof turnLimitsSchema>;
