@@ -62,7 +62,9 @@ export const FIELDS = {
   top_p: refused('The agent has no such setting.'),
   top_k: refused('The agent has no such setting.'),
   stop_sequences: refused('The agent has no such setting; `[]` is accepted.'),
-  tools: refused("The agent's own tools are used; `[]` is accepted."),
+  tools: refused(
+    "The agent's own tools are used; an agent of the Managed Agents API has tools of its client. `[]` is accepted.",
+  ),
   tool_choice: refused('The agent chooses.'),
   container: refused('There is no code execution container.'),
   inference_geo: refused('Where the model runs is fixed by the upstream of this server.'),
@@ -74,7 +76,7 @@ export const FIELDS = {
   ),
   context_management: refused('The agent manages its context itself.', hasSetting),
   compaction: refused('The agent compacts by itself.'),
-  mcp_servers: refused('MCP servers are set by the operator; `[]` is accepted.'),
+  mcp_servers: refused('An agent of the Managed Agents API names them; `[]` is accepted.'),
   fallbacks: refused('Only the named model answers.'),
   fallback_credit_token: refused('Nothing is billed here.'),
   billing_policy: refused('Nothing is billed here.'),
@@ -88,7 +90,7 @@ export const FIELDS = {
     '`user` and `assistant`. `system` is refused; so is `assistant` in the last message (prefill).',
   ),
   'messages.*.content': takesEffect(
-    'In the prompt: `text`, `image` (base64, url), `document` (base64, text, url). In the history also `thinking`, `redacted_thinking`, `tool_use`, `tool_result`. Any other block is refused.',
+    'In the prompt: `text`, `image` (base64, url), `document` (base64, text, url); uploaded files only by the Managed Agents API. In the history also `thinking`, `redacted_thinking`, `tool_use`, `tool_result`. Any other block is refused.',
   ),
   'messages.*.content.*.cache_control': ignored('Listed as `cache_control`.'),
   'messages.*.content.*.mcp_tool_use': ignored(
