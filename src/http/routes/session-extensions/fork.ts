@@ -14,7 +14,7 @@ const OPERATION: Operation = {
   tag: 'Extensions',
   summary: 'Fork a session',
   description:
-    'Makes a session that knows what the other one did up to an event, at a complete point. From then on neither hears of the other.',
+    'Makes a session that knows what the other one did up to an event, at a complete point. From then on neither hears of the other. It waits for its clone, as a new session does.',
   params: managedSessionParams,
   body: { schema: sessionForkSchema, example: { event_id: 'sevt_01' } },
   answers: { 200: { description: 'The new session.', schema: extendedSessionAnswer } },
