@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asks, idle, oneSessionApi, PROMPT, says, SEND } from '../support/one-session-api.ts';
-import { wireError, type OpenStream, type SessionApi } from '../support/session-api.ts';
+import {
+  wireError,
+  type OpenStream,
+  type SentRequest,
+  type SessionApi,
+} from '../support/session-api.ts';
 import { CommandHere, runHere } from '../support/run-here.ts';
 
 let api: SessionApi;
@@ -40,6 +45,10 @@ function sentTo(route: string): unknown[] {
   return api.requests.flatMap(({ method, path, body }) =>
     `${method} ${path}` === route ? [body] : [],
   );
+}
+
+function makesSession({ method, path }: SentRequest): boolean {
+  return `${method} ${path}` === 'POST /v1/sessions';
 }
 
 describe('roundhouse run', () => {
@@ -118,6 +127,16 @@ describe('roundhouse run', () => {
       expect(ended.stderr).toMatch(words);
       expect(sentTo('DELETE /v1/sessions/sesn_1')).toHaveLength(index + 1);
     }
+  });
+
+  it.each([
+    ['run', ['run', 'Hello']],
+    ['sessions create', ['sessions', 'create', '--agent', 'agent_1', '--environment', 'env_1']],
+  ])('waits longer for a session than the server does for its clone: %s', async (_name, args) => {
+    const running = new CommandHere([...args, '--url', api.url]);
+    await expect.poll(() => api.requests.find(makesSession)?.timeoutSeconds).toBeGreaterThan(120);
+    if (args[0] === 'run') (await begun()).send(because('end_turn'));
+    expect(await running.ended).toMatchObject({ code: 0 });
   });
 
   it('prints one JSON document with --json', async () => {

@@ -19,6 +19,8 @@ export interface SentRequest {
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
+  /** How long the official client waits for the answer, as it tells. s. */
+  readonly timeoutSeconds: number;
 }
 
 /**
@@ -93,7 +95,12 @@ export class SessionApi {
     for await (const chunk of request) chunks.push(Buffer.from(chunk));
     const text = Buffer.concat(chunks).toString();
     const body: unknown = text === '' ? undefined : JSON.parse(text);
-    this.requests.push({ method: request.method ?? '', path: pathname, body });
+    this.requests.push({
+      method: request.method ?? '',
+      path: pathname,
+      body,
+      timeoutSeconds: Number(request.headers['x-stainless-timeout']),
+    });
     const route = `${request.method} ${pathname}`;
     const answer = this.#once.get(route) ?? this.#answers.get(route);
     this.#once.delete(route);

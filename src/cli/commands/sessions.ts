@@ -14,6 +14,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { isFields, readDefinition, type Fields } from '../client/definition-file.ts';
 import { listPages, type ListFlags } from '../client/list-pages.ts';
 import { pairs, requiredText, withFlags } from '../client/field-flags.ts';
+import { SESSION_TIMEOUT_MS } from '../client/connection.ts';
 import { showListing } from '../client/show-listing.ts';
 import { UsageError } from '../usage-error.ts';
 import { withServer } from '../client/with-server.ts';
@@ -82,7 +83,8 @@ export function showSession(id: string, flags: ClientFlags, context: CliContext)
 export function createSession(flags: SessionCreateFlags, context: CliContext): Promise<number> {
   return withServer(flags, context, async ({ client, out }) => {
     const fields = await readDefinition(flags.file, context);
-    out.made(await client.beta.sessions.create(sessionParams(fields, flags)));
+    const params = sessionParams(fields, flags);
+    out.made(await client.beta.sessions.create(params, { timeout: SESSION_TIMEOUT_MS }));
   });
 }
 

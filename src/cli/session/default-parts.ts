@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 
 import type { ToolFlags } from '../client/toolset.ts';
 import { agentReference } from '../client/agent-reference.ts';
+import { SESSION_TIMEOUT_MS } from '../client/connection.ts';
 import { toolset } from '../client/toolset.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -38,17 +39,20 @@ export async function makeSession(parts: SessionParts): Promise<{ id: string; mo
   const model = parts.model ?? (parts.agent === undefined ? await firstModel(client) : undefined);
   const tools = toolset(parts);
   const reference = parts.agent === undefined ? undefined : agentReference(parts.agent);
-  const session = await client.beta.sessions.create({
-    agent: {
-      ...(reference ?? { id: await sharedAgent(client, model ?? (await firstModel(client))) }),
-      type: 'agent_with_overrides',
-      ...(model !== undefined && { model }),
-      ...(system !== undefined && { system }),
-      ...(tools !== undefined && { tools: [tools] }),
+  const session = await client.beta.sessions.create(
+    {
+      agent: {
+        ...(reference ?? { id: await sharedAgent(client, model ?? (await firstModel(client))) }),
+        type: 'agent_with_overrides',
+        ...(model !== undefined && { model }),
+        ...(system !== undefined && { system }),
+        ...(tools !== undefined && { tools: [tools] }),
+      },
+      environment_id: parts.environment ?? (await sharedEnvironment(client, parts.workspace)),
+      metadata: { [MARK]: purpose },
     },
-    environment_id: parts.environment ?? (await sharedEnvironment(client, parts.workspace)),
-    metadata: { [MARK]: purpose },
-  });
+    { timeout: SESSION_TIMEOUT_MS },
+  );
   return { id: session.id, model: session.agent.model.id };
 }
 
