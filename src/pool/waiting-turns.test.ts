@@ -23,13 +23,17 @@ function makeLives() {
   const ran: string[] = [];
   /** Called when a call is carried out. */
   let onRun: ((name: string) => void | Promise<void>) | undefined;
-  const live = (pool: { maxProcesses?: number; maxTurnsPerProcess?: number } = {}) => {
+  const live = (
+    pool: { maxProcesses?: number; maxTurnsPerProcess?: number } = {},
+    times: { startMs?: number; exitMs?: number } = {},
+  ) => {
     const port = new CrashableStore(store);
     const fixture = makePool({
       store: port,
       host,
       pool: { maxProcesses: 4, idleThresholdMs: 60_000, cleanupIntervalMs: 10_000, ...pool },
       driver: {
+        ...times,
         onTool: async ({ input }) => {
           ran.push(String(input['name']));
           await onRun?.(String(input['name']));
@@ -335,6 +339,48 @@ test('an interrupt of a turn that is about to go on without a process ends it, a
   expect(lives.ran).toEqual([]);
   void other.interrupt();
   await pass(5_000);
+  expect(await ask(life, 'a', 'and now')).toContain('You said: and now');
+});
+
+test('a prompt behind a turn that is stopped before it goes on gets a process of its own', async () => {
+  const lives = makeLives();
+  const life = lives.live({ maxProcesses: 1 });
+  const { client, handle, ids } = await waitingTurn(life, 'asks x');
+  const other = await (await life.pool.getSessionClient('b')).prompt(text('hang'));
+  await client.answer(ids.map(allow));
+  const behind = await client.prompt(text('behind'));
+  void client.interrupt();
+  await settle();
+  expect(await handle.ended).toMatchObject({ reason: 'interrupted' });
+  void other.interrupt();
+  await pass(5_000);
+  expect(await behind.ended).toMatchObject({ reason: 'completed' });
+  expect(answerOf(await collect(behind))).toContain('You said: behind');
+  const own = (await recordsOf(lives.store)).filter(({ turnId }) => turnId === handle.turnId);
+  expect(own.at(-1)?.detail.turnEnd?.reason).toBe('interrupted');
+  // Such a process carries its call out as soon as it is up.
+  expect(life.driver.processes.map(({ spec }) => spec.takeUp)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test('a turn that is stopped between two calls, while the process of the first goes, holds up nobody', async () => {
+  const lives = makeLives();
+  const life = lives.live({}, { exitMs: 500 });
+  const { client, handle, ids } = await waitingTurn(life, 'asks x y');
+  void client.disconnect('evicted');
+  await pass(1_000);
+  await client.answer(ids.map(allow));
+  await pass(100);
+  expect([client.status, client.phase, lives.ran]).toEqual(['closing', 'tool', ['x']]);
+  const behind = await client.prompt(text('behind'));
+  void client.interrupt();
+  await pass(5_000);
+  expect(await handle.ended).toMatchObject({ reason: 'interrupted' });
+  expect(await behind.ended).toMatchObject({ reason: 'completed' });
+  expect(lives.ran).toEqual(['x']);
   expect(await ask(life, 'a', 'and now')).toContain('You said: and now');
 });
 

@@ -6,6 +6,7 @@ import { Interruption } from './interruption.ts';
 import type { Attachment } from './link.ts';
 import { Refusal } from './refusal.ts';
 import { endBy, INTERRUPTED_BY_CLIENT } from './stop-cause.ts';
+import { takeUpRequest } from './take-up-turn.ts';
 import type { TurnOutcome } from './turn-driver.ts';
 import type { TakeUp } from '../contracts/agent-driver.ts';
 import { RoundhouseError } from '../errors.ts';
@@ -32,9 +33,16 @@ function makeWait(...calls: string[]) {
   for (const eventId of calls) turn.asked.ask({ eventId, toolUseId: `of ${eventId}` });
   const activity = new Activity(() => {});
   const refusal = new Refusal();
-  const world: { append: Promise<unknown>; attached: Attachment | undefined } = {
+  const world: {
+    append: Promise<unknown>;
+    attached: Attachment | undefined;
+    released: Promise<unknown>;
+    givenUp: Promise<unknown>;
+  } = {
     append: Promise.resolve(),
     attached: undefined,
+    released: Promise.resolve(),
+    givenUp: Promise.resolve(),
   };
   /** Of the starts that are waited for, the first. */
   const starts: PromiseWithResolvers<void>[] = [];
@@ -43,6 +51,7 @@ function makeWait(...calls: string[]) {
     async (reason?: string): Promise<void> => {
       world.attached = undefined;
       done.push(reason === undefined ? what : `${what}: ${reason}`);
+      await world.released;
     };
   const wait = new ClientWait({
     activity,
@@ -68,7 +77,10 @@ function makeWait(...calls: string[]) {
         signal?.addEventListener('abort', () => start.reject(signal.reason));
         return start.promise;
       },
-      giveUpUnneeded: () => done.push(`give up: ${activity.name}`),
+      giveUpTakeUp: async () => {
+        done.push(`give up: ${activity.name}`);
+        await world.givenUp;
+      },
       release: note('release'),
       drop: note('drop'),
     },
@@ -185,18 +197,51 @@ test('a process that came for another purpose is let go, and another one is aske
   expect(done.at(-1)).toBe('conclude');
 });
 
-test('a turn that is stopped while it needs a process gives the start up, and runs on none that comes all the same', async () => {
-  const { done, needsProcess, start, turn, wait } = makeWait('a');
+test('a turn that is stopped while it needs a process ends when none can come, and runs on none', async () => {
+  const { done, needsProcess, start, turn, wait, world } = makeWait('a');
   await needsProcess();
+  const givenUp = Promise.withResolvers<void>();
+  world.givenUp = givenUp.promise;
   turn.stop(INTERRUPTED_BY_CLIENT);
   const stopped = wait.stop(turn, INTERRUPTED_BY_CLIENT);
   await start(takeUpOf('a', true));
+  expect(done).toEqual(['give up: waiting']);
+  givenUp.resolve();
   await stopped;
-  expect(done).toEqual([
-    'give up: waiting',
-    'end interrupted: turn_interrupted',
-    'drop: of_no_use',
-  ]);
+  expect(done).toEqual(['give up: waiting', 'end interrupted: turn_interrupted']);
+});
+
+test('a turn that is stopped between two processes asks for no further one, and leaves what comes then alone', async () => {
+  const { activity, done, needsProcess, start, starts, turn, wait, world } = makeWait('a', 'b');
+  await needsProcess();
+  const released = Promise.withResolvers<void>();
+  world.released = released.promise;
+  await start(takeUpOf('a', false));
+  expect(done.at(-1)).toBe('release: taken_up');
+  turn.stop(INTERRUPTED_BY_CLIENT);
+  await wait.stop(turn, INTERRUPTED_BY_CLIENT);
+  expect(turn.end).toMatchObject({ reason: 'interrupted' });
+  released.resolve();
+  await settle();
+  expect(starts).toHaveLength(0);
+  expect(activity.name).toBe('resting');
+});
+
+test('nothing is handed over, nor written, for a turn that is stopped while its open calls are looked for', async () => {
+  const { turn } = makeWait('a');
+  turn.asked.take([allow('a').body]);
+  const { call } = takeUpOf('a', true);
+  const written: unknown[] = [];
+  const append = async (records: readonly unknown[]) => {
+    written.push(...records);
+    return [];
+  };
+  const request = takeUpRequest(turn, { append });
+  expect(await request.choose([call])).toMatchObject({ eventId: 'a' });
+  expect(written).toHaveLength(1);
+  turn.stop(INTERRUPTED_BY_CLIENT);
+  await expect(request.choose([call])).rejects.toThrow('stopped');
+  expect(written).toHaveLength(1);
 });
 
 test('a turn for which no process can be had ends with the reason', async () => {

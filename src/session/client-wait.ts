@@ -18,7 +18,7 @@ export interface ClientWaitParts {
   readonly journal: Pick<Journal, 'append' | 'appendEnd'> & {
     readonly row: Pick<SessionRow, 'name'>;
   };
-  readonly link: TakeUpTurnParts['link'] & Pick<SessionLink, 'giveUpUnneeded'>;
+  readonly link: TakeUpTurnParts['link'] & Pick<SessionLink, 'giveUpTakeUp'>;
   readonly runner: TakeUpTurnParts['runner'] & Pick<TurnRunner, 'interrupt'>;
   readonly refusal: Refusal;
   /** The turn waits for its client: its process may be needed by somebody else. */
@@ -41,6 +41,8 @@ export class ClientWait {
   readonly #parts: ClientWaitParts;
   /** Settles when no answers are being kept. */
   #answering: Promise<unknown> = Promise.resolve();
+  /** Of the turn that is being taken up. */
+  #takingUp: AbortController | undefined;
 
   constructor(parts: ClientWaitParts) {
     this.#parts = parts;
@@ -115,9 +117,11 @@ export class ClientWait {
       runner.interrupt(turn, attachment, cause);
       return;
     }
+    this.#takingUp?.abort(new Error('The turn was stopped.'));
     // What its process may still say is of no interest.
     activity.waitAlone(turn);
-    link.giveUpUnneeded();
+    // Before its end, behind which another turn may begin.
+    await link.giveUpTakeUp();
     const end = turn.cost.whole(endBy(cause, isWish(cause) ? 'interrupted' : 'failed'));
     await journal.appendEnd(turn, end, true);
     if (activity.waiting === turn) activity.rest(turn, 'turn_ended');
@@ -170,8 +174,10 @@ export class ClientWait {
   }
 
   async #takeUp(turn: Turn): Promise<void> {
+    const stopped = new AbortController();
+    this.#takingUp = stopped;
     try {
-      await takeUpTurn(turn, this.#parts);
+      await takeUpTurn(turn, this.#parts, stopped.signal);
     } catch (error) {
       // Stopped: then that is under way. In a shutdown it stays in the store as it is, for the next host.
       if (turn.cause !== undefined || this.#parts.refusal.error !== undefined) return;

@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { ConnectRequest, Connection } from './connector.ts';
 import { SessionLink, type LinkParts } from './link.ts';
+import type { TakeUp } from '../contracts/agent-driver.ts';
 import { ScriptedProcess } from '../agent/scripted/scripted-process.ts';
 import { echoScript } from '../agent/scripted/script.ts';
 import { RoundhouseError } from '../errors.ts';
@@ -19,7 +20,17 @@ const EXIT_MS = 500;
 interface LinkFixtureOptions {
   readonly connect?: (request: ConnectRequest) => void;
   readonly parts?: Partial<LinkParts>;
+  /** What each process goes on with; one that was given up comes all the same. */
+  readonly takeUp?: TakeUp;
 }
+
+const TAKE_UP: TakeUp = {
+  call: { toolUseId: 'toolu_1', toolName: 'Write', input: {} },
+  eventId: 'sevt_1',
+  decision: { behavior: 'allow' },
+  neverHanded: [],
+  last: true,
+};
 
 function makeLink(options: LinkFixtureOptions = {}) {
   const processes: ScriptedProcess[] = [];
@@ -30,7 +41,8 @@ function makeLink(options: LinkFixtureOptions = {}) {
   const connect = async (request: ConnectRequest, signal: AbortSignal): Promise<Connection> => {
     starts.push(performance.now());
     try {
-      await sleep(START_MS, AbortSignal.any([signal, request.unneeded]));
+      const { takeUp } = options;
+      await sleep(START_MS, takeUp ? signal : AbortSignal.any([signal, request.unneeded]));
     } catch (error) {
       // A process that was on its way has to go first.
       await sleep(EXIT_MS);
@@ -40,7 +52,9 @@ function makeLink(options: LinkFixtureOptions = {}) {
     const process = scripted();
     processes.push(process);
     most = Math.max(most, processes.filter(({ gone }) => !gone).length);
-    return { clientId: process.clientId, process, processFolder: '/processes/p' };
+    const { clientId } = process;
+    const { takeUp } = options;
+    return { clientId, process, processFolder: '/processes/p', ...(takeUp && { takeUp }) };
   };
   const link = new SessionLink({
     sessionName: 'a',
@@ -203,6 +217,36 @@ test('who comes while a connect is being given up gets one of its own', async ()
   await pass(EXIT_MS + START_MS);
   expect(await stateOf(staying)).toBe('done');
   expect(starts).toHaveLength(2);
+});
+
+test('a start for a turn that is stopped is given up, and who needs a process gets another one', async () => {
+  const { link, starts, processes } = makeLink({ parts: { needed: () => true } });
+  const attached = link.ensureAttached();
+  await pass(100);
+  const givenUp = link.giveUpTakeUp();
+  await pass(EXIT_MS);
+  await givenUp;
+  await pass(START_MS);
+  await attached;
+  expect([starts.length, processes.length]).toEqual([2, 1]);
+});
+
+test('a process that comes for a stopped turn all the same is let go, and no other', async () => {
+  const { link, processes } = makeLink({ takeUp: TAKE_UP });
+  void link.ensureAttached();
+  await pass(100);
+  let over = false;
+  void link.giveUpTakeUp().then(() => (over = true));
+  await pass(START_MS);
+  expect([link.status, over]).toEqual(['closing', false]);
+  await pass(EXIT_MS);
+  expect([link.status, over, processes[0]?.gone]).toEqual(['disconnected', true, true]);
+
+  const other = makeLink();
+  void other.link.ensureAttached();
+  await pass(START_MS);
+  await other.link.giveUpTakeUp();
+  expect(other.link.status).toBe('attached');
 });
 
 test('failed connects back off: 0.5 s, doubled, at most 30 s, and callers are refused meanwhile', async () => {

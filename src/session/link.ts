@@ -181,6 +181,22 @@ export class SessionLink {
     );
   }
 
+  /**
+   * The turn that was to be taken up is stopped: its process is not to come, whoever else waits for one, since it would go on
+   * by itself. Resolves when it is gone.
+   */
+  async giveUpTakeUp(): Promise<void> {
+    if (this.#state.name === 'connecting') {
+      const { done, unneeded } = this.#state.operation;
+      unneeded.abort(new RoundhouseError('turn_cancelled', 'The turn was stopped.'));
+      await done.catch(ignoreKeptInState);
+    }
+    // It may have come all the same.
+    const { attachment } = this;
+    if (attachment?.connection.takeUp !== undefined && attachment.turns === 0)
+      await this.drop('of_no_use', false);
+  }
+
   /** Ends whatever is there. Resolves when no process is left; afterwards nothing can be attached. */
   async end(reason: RoundhouseError): Promise<void> {
     for (;;) {

@@ -16,26 +16,28 @@ export interface TakeUpTurnParts {
 
 /**
  * Goes on with a turn that has its answers, in new processes: the open calls one after the other, each in a process of its
- * own, the last of which goes on behind it. Rejects when no process can be had, and then the turn has not ended.
+ * own, the last of which goes on behind it. Rejects when no process can be had, and then the turn has not ended; also when
+ * `stopped` aborts before a process goes on.
  */
 export async function takeUpTurn(
   turn: Turn,
   { activity, link, runner }: TakeUpTurnParts,
+  stopped: AbortSignal,
 ): Promise<void> {
-  const over = new AbortController();
-  void turn.ended.then(() => over.abort(new Error('The turn has ended.')));
   for (;;) {
+    // From here on the turn may have ended, and another one may have begun: whatever stands there is not this one's.
+    stopped.throwIfAborted();
     activity.takeUp(turn);
     turn.cost.leaveBehind();
     turn.answered('starting');
-    await link.ensureAttached(over.signal);
+    await link.ensureAttached(stopped);
+    stopped.throwIfAborted();
     const { attachment } = link;
     if (attachment === undefined) continue;
     const { takeUp } = attachment.connection;
     // Nobody gives such a session another process; one that it had for another purpose is of no use.
-    if (takeUp === undefined || turn.cause !== undefined) {
+    if (takeUp === undefined) {
       await link.drop('of_no_use', false);
-      if (turn.cause !== undefined) return;
       continue;
     }
     turn.takenUp(takeUp.call.toolUseId);
@@ -58,6 +60,9 @@ export function takeUpRequest(turn: Turn, journal: Pick<Journal, 'append'>): Tak
   return {
     neverHanded: asked.neverHanded,
     choose: async (open) => {
+      // Its end may be written: nothing of it may come behind that.
+      if (turn.cause !== undefined)
+        throw new RoundhouseError('turn_cancelled', 'The turn was stopped.');
       const chosen = asked.takeUp(open, turn.agentOptions);
       if (chosen === undefined) throw interruptedByCrash();
       if (chosen.handed.length > 0) {
