@@ -55,6 +55,27 @@ test('limits that are equal change nothing, in the store either', async () => {
   expect(append).toHaveBeenCalledTimes(1);
 });
 
+test('a prompt that is too late while it is being kept, and whose caller leaves too, ends once and holds up nobody', async () => {
+  const fixture = makePool({ limits: { queuedMs: 100 } });
+  const client = await fixture.pool.getSessionClient('a');
+  const kept = Promise.withResolvers<void>();
+  const append = fixture.store.append.bind(fixture.store);
+  vi.spyOn(fixture.store, 'append').mockImplementationOnce(async (...call) => {
+    await kept.promise;
+    return append(...call);
+  });
+  const caller = new AbortController();
+  const prompted = client.prompt(text('late'), { signal: caller.signal });
+  await pass(200);
+  caller.abort();
+  kept.resolve();
+  const { ended } = await prompted;
+  await settle();
+  expect(client.busy).toBe(false);
+  expect(await ended).toMatchObject({ reason: 'failed', error: { code: 'queue_timeout' } });
+  expect(await ask(fixture, 'a', 'and now')).toContain('You said: and now');
+});
+
 test('a start has the limit of its session, or of the turn that needs it', async () => {
   const fixture = makePool({ driver: { startMs: 8_000 } });
   const refused = fixture.pool

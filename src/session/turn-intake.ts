@@ -284,8 +284,8 @@ export class TurnIntake {
     request.signal?.addEventListener('abort', withdraw, { once: true });
     void turn.ended.then(() => request.signal?.removeEventListener('abort', withdraw));
     // It may have been stopped, by a limit or by its caller, while it was being recorded.
-    if (request.signal?.aborted === true) withdraw();
-    else if (turn.cause !== undefined) void queue.endUndelivered(turn, turn.cause);
+    if (turn.cause !== undefined) void queue.endUndelivered(turn, turn.cause);
+    else if (request.signal?.aborted === true) withdraw();
     queue.advance();
     return stream;
   }
