@@ -166,6 +166,27 @@ test('a session that has nothing left is given out without a process, and gets o
   expect(await run(client, 'more')).toMatchObject({ reason: 'completed' });
 });
 
+test('a session that is archived while its budget is looked up gets no process any more', async () => {
+  const looks: PromiseWithResolvers<number | undefined>[] = [];
+  const fixture = makePool({
+    budgetOf: () => {
+      const look = Promise.withResolvers<number | undefined>();
+      looks.push(look);
+      return look.promise;
+    },
+  });
+  const given = clientOf(fixture);
+  await settle();
+  looks.shift()?.resolve(undefined);
+  const client = await given;
+  await client.disconnect('evicted');
+  const connected = client.ensureConnected();
+  await client.archive('2026-11-22T10:00:00Z');
+  looks.shift()?.resolve(undefined);
+  await expect(connected).rejects.toMatchObject({ code: 'session_archived' });
+  expect([client.status, fixture.driver.processes.length]).toEqual(['disconnected', 1]);
+});
+
 test('it goes on when its budget has been raised, or removed', async () => {
   const limit: { cents: number | undefined } = { cents: 5 };
   const fixture = poolOf(limit);

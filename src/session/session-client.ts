@@ -469,6 +469,8 @@ export class SessionClient {
     if (this.#budget !== undefined) {
       const cause = await unlessAborted(this.#budget.stops(NOTHING_SPENT), signal);
       if (cause !== undefined) return;
+      // It may have been archived meanwhile.
+      this.#refusal.throwIfBegun();
     }
     try {
       await this.#link.ensureAttached(signal);
