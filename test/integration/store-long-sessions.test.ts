@@ -157,3 +157,18 @@ it('gives its name away as soon as its removal begins', async () => {
   await store.createSession(aSession({ name }));
   await removal;
 });
+
+it('is removed for its caller even where what it holds can not go now: that goes at the next start', async () => {
+  const first = await openSqliteStore({ path });
+  const { id } = await sessionOf(first, 300);
+  const outside = new DatabaseSync(path);
+  outside.exec(`create trigger stuck before delete on events begin select raise(fail, 'no'); end`);
+  await first.deleteSession(id);
+  expect(await first.getSession(id)).toBeUndefined();
+  expect(eventsOf(id)).toBe(300);
+  outside.exec('drop trigger stuck');
+  outside.close();
+  await first.close();
+  await opened();
+  expect([eventsOf(id), rowsOf('select 1 from sessions')]).toEqual([0, []]);
+});

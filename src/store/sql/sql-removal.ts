@@ -22,7 +22,9 @@ export async function deleteSession(db: Kysely<Database>, id: string): Promise<v
     .where('epoch', '>', 0)
     .returning(['id', 'agent_session_id'])
     .executeTakeFirst();
-  if (session !== undefined) await removeHidden(db, session);
+  if (session === undefined) return;
+  // It is gone already, and a second call would not find it: what is left when this fails goes at the next start.
+  await removeHidden(db, session).catch(() => {});
 }
 
 /** Removes what an earlier host was making or removing when it died. */
