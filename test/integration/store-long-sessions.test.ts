@@ -10,7 +10,7 @@ import type { SessionRow } from '../../src/contracts/session-store.ts';
 import { openSqliteStore } from '../../src/store/sql/open-sqlite-store.ts';
 import type { SqlSessionStore } from '../../src/store/sql/sql-session-store.ts';
 import { letOthersRun } from '../../src/time/timers.ts';
-import { aRecord, aSession, anEntry, failsWith } from '../conformance/session-samples.ts';
+import { aPrompt, aRecord, aSession, anEntry, failsWith } from '../conformance/session-samples.ts';
 
 /** What is done to a whole session, however long it is: in steps, so that the event loop never stands still for it. */
 
@@ -171,4 +171,22 @@ it('is removed for its caller even where what it holds can not go now: that goes
   await first.close();
   await opened();
   expect([eventsOf(id), rowsOf('select 1 from sessions')]).toEqual([0, []]);
+});
+
+it('keeps no host from starting, nor a turn of it, when what is left of it can not go', async () => {
+  const first = await openSqliteStore({ path });
+  const { id } = await first.createSession(aSession());
+  const outside = new DatabaseSync(path);
+  outside.exec(`create trigger stuck before delete on events begin select raise(fail, 'no'); end`);
+  outside.close();
+  await first.append(id, 1, [aPrompt(id, 1, 'turn_1')], {
+    staleTranscriptFolder: '/processes/gone',
+  });
+  expect(await first.unfinishedTurns()).toHaveLength(1);
+  await first.deleteSession(id);
+  await first.close();
+  const second = await opened();
+  expect(eventsOf(id)).toBe(1);
+  expect(await second.unfinishedTurns()).toEqual([]);
+  expect(await second.staleTranscriptFolders()).toEqual([]);
 });

@@ -74,6 +74,7 @@ export async function unfinishedTurns(
     )
     .selectAll(['sessions', 'events'])
     .select('open_turns.delivered')
+    .where('sessions.epoch', '>', 0)
     .orderBy('open_turns.position')
     // On one node positions differ; between nodes equal ones are possible, of different sessions.
     .orderBy('open_turns.session_id')

@@ -27,14 +27,15 @@ export async function deleteSession(db: Kysely<Database>, id: string): Promise<v
   await removeHidden(db, session).catch(() => {});
 }
 
-/** Removes what an earlier host was making or removing when it died. */
+/** Removes what an earlier host was making or removing when it died, as far as it goes: nobody finds what stays. */
 export async function removeUnfinished(db: Kysely<Database>): Promise<void> {
   const unfinished = await db
     .selectFrom('sessions')
     .select(['id', 'agent_session_id'])
     .where('epoch', '=', 0)
     .execute();
-  for (const session of unfinished) await removeHidden(db, session);
+  // What can't be removed now is tried at each start, and keeps none from serving the others.
+  for (const session of unfinished) await removeHidden(db, session).catch(() => {});
 }
 
 /** Removes a session that nobody finds, the row last: while it is there, the next start would find what is left. */

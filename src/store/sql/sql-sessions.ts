@@ -97,6 +97,7 @@ export async function staleTranscriptFolders(db: Kysely<Database>): Promise<stri
     .selectFrom('sessions')
     .select('stale_transcript_folder as folder')
     .where('stale_transcript_folder', 'is not', null)
+    .where('epoch', '>', 0)
     .execute();
   return rows.flatMap(({ folder }) => folder ?? []);
 }
