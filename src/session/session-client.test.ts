@@ -115,6 +115,31 @@ test('a prompt can be withdrawn while it waits, and no process ever sees it', as
   ]);
 });
 
+test('a prompt that is withdrawn while it waits for a process asks for none any more', async () => {
+  const fixture = makePool({
+    pool: { maxProcesses: 1 },
+    driver: { script: scriptOf({ long: HANGS }) },
+  });
+  const client = await fixture.pool.getSessionClient('a');
+  await client.disconnect('evicted');
+  const other = await (await fixture.pool.getSessionClient('b')).prompt(text('long'));
+  const first = await client.prompt(text('one'));
+  const second = await client.prompt(text('two'));
+  await settle();
+  const waiting = (): number => fixture.pool.stats().processSlots.waiting;
+  expect(await first.interrupt()).toBe(true);
+  await settle();
+  // Somebody else needs it.
+  expect([client.status, waiting()]).toEqual(['connecting', 1]);
+  expect(await second.interrupt()).toBe(true);
+  await settle();
+  expect([client.status, waiting()]).toEqual(['disconnected', 0]);
+  await other.interrupt();
+  await pass(100);
+  expect(fixture.driver.processes).toHaveLength(2);
+  expect(await ask(fixture, 'a', 'three')).toBe('You said: three. Before: nothing.');
+});
+
 test('a prompt that waits too long behind others fails with queue_timeout', async () => {
   const fixture = makePool({
     limits: { queuedMs: 5_000 },

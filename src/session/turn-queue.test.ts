@@ -53,8 +53,9 @@ function makeQueue() {
       get status() {
         return world.attachment === undefined ? 'disconnected' : 'attached';
       },
-      ensureAttached: () => {
+      ensureAttached: (signal) => {
         done.push('start');
+        signal?.addEventListener('abort', () => done.push('no wait'));
         return start.promise;
       },
       giveUpUnneeded: () => done.push('give up'),
@@ -115,6 +116,16 @@ test('a start that fails ends the prompt that it was for', async () => {
   await settle();
   expect(done).toContain('end 0: agent_unavailable');
   expect(turn.end).toMatchObject({ reason: 'failed', error: { code: 'agent_unavailable' } });
+});
+
+test('who is withdrawn waits for no start any more, and nobody else is', async () => {
+  const { add, advance, done, queue } = makeQueue();
+  const first = add();
+  await advance();
+  await queue.endUndelivered(add(), WITHDRAWN);
+  expect(done).not.toContain('no wait');
+  await queue.endUndelivered(first, WITHDRAWN);
+  expect(done.slice(-3)).toEqual(['no wait', 'give up', 'end 0: turn_cancelled']);
 });
 
 test('a start that a shutdown ends leaves the prompt in the store', async () => {

@@ -32,8 +32,8 @@ export class TurnQueue {
   readonly #parts: TurnQueueParts;
   readonly #turns: Turn[] = [];
   readonly #gate: BudgetGate | undefined;
-  /** The prompt that a process is being awaited for. */
-  #connectingFor: Turn | undefined;
+  /** The prompt that a process is being awaited for, and how to give up that wait. */
+  #connecting: { readonly turn: Turn; readonly wait: AbortController } | undefined;
 
   constructor(parts: TurnQueueParts) {
     this.#parts = parts;
@@ -88,7 +88,7 @@ export class TurnQueue {
     const { attachment } = link;
     if (attachment === undefined) {
       // A connect that fails is told here first; what becomes of the turn is for the one who waits for that connect.
-      if (this.#connectingFor === turn) return;
+      if (this.#connecting?.turn === turn) return;
       if (link.status === 'disconnected' || link.status === 'error') void this.#connectFor(turn);
     } else if (!isStartedWith(attachment, turn.agentOptions)) {
       void link.release('options_changed');
@@ -103,6 +103,9 @@ export class TurnQueue {
   async endUndelivered(turn: Turn, cause: StopCause): Promise<void> {
     if (!this.remove(turn)) return;
     const { activity, journal, link, onEnd } = this.#parts;
+    // With the wait goes the start, unless somebody else needs it.
+    if (this.#connecting?.turn === turn)
+      this.#connecting.wait.abort(new Error('It waits no more.'));
     turn.stop(cause);
     const end = endBy(cause, isWish(cause) ? 'cancelled' : 'failed');
     link.giveUpUnneeded();
@@ -117,16 +120,17 @@ export class TurnQueue {
 
   async #connectFor(turn: Turn): Promise<void> {
     const { link, refusal } = this.#parts;
-    this.#connectingFor = turn;
+    const connecting = { turn, wait: new AbortController() };
+    this.#connecting = connecting;
     turn.starting();
     try {
-      await link.ensureAttached();
+      await link.ensureAttached(connecting.wait.signal);
     } catch (error) {
       // In a shutdown the prompt stays in the store, undelivered, for the next host.
       if (refusal.error === undefined)
         await this.endUndelivered(turn, asRoundhouseError(error, 'session_connection_failed'));
     }
-    if (this.#connectingFor === turn) this.#connectingFor = undefined;
+    if (this.#connecting === connecting) this.#connecting = undefined;
     this.advance();
   }
 }
