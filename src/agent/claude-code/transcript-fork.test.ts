@@ -44,3 +44,22 @@ test('a fork before everything has nothing, also where more was written before',
   await forkTranscripts({ from: 'from', to: 'to', before: ['uuid-0'] }, transcripts);
   expect(await transcripts.load(TO)).toEqual([]);
 });
+
+test('a subagent that was called behind the point does not come along, nor stays from an attempt before', async () => {
+  const transcripts = await conversation(2);
+  const subpath = 'subagents/agent-1';
+  const call = { type: 'tool_use', id: 'toolu_1', name: 'Agent', input: {} };
+  await transcripts.append(FROM, [
+    { type: 'user', uuid: 'later' },
+    { type: 'assistant', uuid: 'calls', message: { role: 'assistant', content: [call] } },
+  ]);
+  await transcripts.append({ ...FROM, subpath }, [
+    { type: 'agent_metadata', toolUseId: 'toolu_1' },
+    { type: 'user', uuid: 'sub-1' },
+  ]);
+  await forkTranscripts({ from: 'from', to: 'to', before: [] }, transcripts);
+  expect(await transcripts.listSubpaths('to')).toEqual(['', subpath]);
+  await forkTranscripts({ from: 'from', to: 'to', before: ['later'] }, transcripts);
+  expect(await transcripts.load({ ...TO, subpath })).toEqual([]);
+  expect(await transcripts.load(TO)).toHaveLength(2);
+});

@@ -18,6 +18,10 @@ export async function forkTranscripts(
   const main = await transcripts.load({ agentSessionId: from, subpath: '' });
   const kept = conversationBefore(main, new Set(before));
   await write({ agentSessionId: to, subpath: '' }, kept, transcripts);
+  // An attempt before may have come further: prompts that were taken up meanwhile, and what they called.
+  for (const subpath of await transcripts.listSubpaths(to)) {
+    if (subpath !== '') await transcripts.replace({ agentSessionId: to, subpath }, []);
+  }
 
   const calls = toolCallsIn(kept);
   const subpaths = await transcripts.listSubpaths(from);
