@@ -1,7 +1,7 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { RoundhouseError } from '../errors.ts';
 import { newEventId } from '../events/ids.ts';
-import { turnEndOf, type EventRecord } from '../events/record.ts';
+import { turnEndOf, type EventRecord, type SessionEvent } from '../events/record.ts';
 import type { ClientAnswer } from '../session/awaited-answers.ts';
 import { sleep } from '../time/timers.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
@@ -85,6 +85,10 @@ function deny(toolUseEventId: string, message: string): ClientAnswer {
     toolUseEventId,
     body: { type, id: newEventId(), tool_use_id: toolUseEventId, ...denial },
   };
+}
+
+function asksFor(body: Extract<SessionEvent, { type: 'session.status_idle' }>): boolean {
+  return body.stop_reason.type === 'requires_action';
 }
 
 /** Leave for a call, as one of several inputs. */
@@ -340,6 +344,33 @@ test('an interrupt of a turn that is about to go on without a process ends it, a
   void other.interrupt();
   await pass(5_000);
   expect(await ask(life, 'a', 'and now')).toContain('You said: and now');
+});
+
+test('answers that come while the process of the call dies, before the wait has begun, are taken up', async () => {
+  const lives = makeLives();
+  const life = lives.live();
+  const client = await life.pool.getSessionClient('a');
+  const asking = Promise.withResolvers<void>();
+  const kept = Promise.withResolvers<void>();
+  const append = life.port.append.bind(life.port);
+  vi.spyOn(life.port, 'append').mockImplementation(async (...call) => {
+    if (call[2].some(({ body }) => body.type === 'session.status_idle' && asksFor(body))) {
+      asking.resolve();
+      await kept.promise;
+    }
+    return append(...call);
+  });
+  const handle = await client.prompt(text('asks x'), { answers: 'client' });
+  await asking.promise;
+  const call = (await recordsOf(lives.store)).find(({ type }) => type === 'agent.tool_use');
+  life.driver.alive[0]?.die();
+  await settle();
+  const answered = client.answer([allow(call?.body.id ?? '')]);
+  kept.resolve();
+  await answered;
+  await pass(5_000);
+  expect(await handle.ended).toMatchObject({ reason: 'completed' });
+  expect(lives.ran).toEqual(['x']);
 });
 
 test('a prompt behind a turn that is stopped before it goes on gets a process of its own', async () => {

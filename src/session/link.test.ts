@@ -341,6 +341,21 @@ test('the end of a process that was surrendered is not the affair of its link', 
   expect(reasons).toEqual(['connected', 'withdrawn']);
 });
 
+test('a process that ended for a turn to see, which has left it without, is not waited for again', async () => {
+  let running = true;
+  const { link, processes, starts } = makeLink({ parts: { isTurnRunning: () => running } });
+  void link.ensureAttached();
+  await pass(START_MS);
+  processes[0]?.die();
+  await pass(EXIT_MS);
+  expect(link.status).toBe('attached');
+  running = false;
+  const again = link.ensureAttached();
+  await pass(START_MS);
+  await again;
+  expect([starts.length, link.attachment?.connection.process === processes[1]]).toEqual([2, true]);
+});
+
 test('a process that is dying at rest is not taken for one that can be used', async () => {
   const { link, processes } = makeLink();
   void link.ensureAttached();

@@ -101,11 +101,15 @@ export class SessionLink {
   async ensureAttached(signal?: AbortSignal): Promise<void> {
     for (;;) {
       switch (this.#state.name) {
-        case 'attached':
+        case 'attached': {
+          const { attachment } = this.#state;
           if (this.isReady) return;
           // It is dying; until it is gone there must be no other.
-          await unlessAborted(this.#state.attachment.connection.process.exited, signal);
+          await unlessAborted(attachment.connection.process.exited, signal);
+          // Its end may have been for a turn to see that has left it since.
+          this.#onExit(attachment);
           break;
+        }
         case 'closing':
           await unlessAborted(this.#state.done, signal);
           break;
