@@ -279,6 +279,28 @@ describe('a real Claude Code process', () => {
     return { ...(await newSpec()), agentSessionId, transcripts, resume: true };
   }
 
+  test('that is killed at the moment it asks leaves no call open that it has carried out', async () => {
+    const spec = { ...(await newSpec()), options: { allowedTools: ['Bash'], askFirst: ['Write'] } };
+    const agent = await driverOn(host).start(spec, new AbortController().signal);
+    const text =
+      '[[tool Bash {"command":"echo once"}]] [[tool Write {"file_path":"a.txt","content":"a"}]] [[tool Bash {"command":"echo behind"}]]';
+    const content = [{ type: 'text' as const, text }];
+    for await (const outputs of agent.prompt({
+      promptId: randomUUID(),
+      content,
+      answers: 'client',
+    })) {
+      const asked = outputs.find((output) => output.kind === 'answers_awaited');
+      if (asked !== undefined && agent.pid !== undefined) process.kill(agent.pid, 'SIGKILL');
+    }
+    await agent.exited;
+    const left = await driverOn(host).openCalls(spec.agentSessionId, spec.transcripts, []);
+    expect(left.map(({ toolName, input }) => [toolName, input['command']])).toEqual([
+      ['Write', undefined],
+      ['Bash', 'echo behind'],
+    ]);
+  });
+
   describe.runIf(existsSync('/dev/full'))('whose disk is full', () => {
     test('to its end forgets nothing: the store has what the agent could not write', async () => {
       const spec = await newSpec();

@@ -290,7 +290,9 @@ export class ClaudeCodeProcess implements AgentProcess {
       options: spec.options,
       ...(tools !== undefined && { tools }),
       // A store that fails is told of in another way, and keeps nobody from being asked.
-      isCommitted: (toolUseId) => this.#stale !== undefined || mirror.hasCall(toolUseId),
+      // The results of calls before it too: another process would carry out again what has none in the store.
+      isCommitted: (toolUseId) =>
+        this.#stale !== undefined || (mirror.hasCall(toolUseId) && this.#transcript.isStored),
       commit: () => this.#commit(),
     });
   }

@@ -21,6 +21,8 @@ export class TranscriptMirror implements SessionStore {
   readonly #storedCalls = new Set<string>();
   /** Of the main transcript. An entry that the store would not take is among them: the agent's own file has it. */
   readonly #uuidsOfTurn = new Set<string>();
+  /** Those of them that the store has. */
+  readonly #storedUuids = new Set<string>();
   /** Settles when nothing but an append may be under way. */
   #free: Promise<unknown> = Promise.resolve();
 
@@ -51,6 +53,11 @@ export class TranscriptMirror implements SessionStore {
     return this.#storedCalls.has(toolUseId);
   }
 
+  /** Whether the store has that entry of this turn. */
+  hasEntry(uuid: string): boolean {
+    return this.#storedUuids.has(uuid);
+  }
+
   /** Uuids of the entries that were handed on since the last {@link TranscriptMirror.beginTurn}. */
   get uuidsOfTurn(): ReadonlySet<string> {
     return this.#uuidsOfTurn;
@@ -58,6 +65,7 @@ export class TranscriptMirror implements SessionStore {
 
   beginTurn(): void {
     this.#uuidsOfTurn.clear();
+    this.#storedUuids.clear();
     this.#storedCalls.clear();
   }
 
@@ -82,9 +90,11 @@ export class TranscriptMirror implements SessionStore {
   }
 
   #noteStored(entries: readonly TranscriptEntry[]): void {
-    const calls = entries.flatMap(toolCallsOf);
-    for (const { toolUseId } of calls) this.#storedCalls.add(toolUseId);
-    if (calls.length > 0) this.onStored();
+    for (const entry of entries) {
+      if (entry.uuid !== undefined) this.#storedUuids.add(entry.uuid);
+      for (const { toolUseId } of toolCallsOf(entry)) this.#storedCalls.add(toolUseId);
+    }
+    this.onStored();
   }
 
   #follow<T>(work: Promise<T>): Promise<T> {

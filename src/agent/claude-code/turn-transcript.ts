@@ -37,6 +37,11 @@ export class TurnTranscript {
     this.#messages.push({ uuid, role, message: message.message });
   }
 
+  /** Whether the store has all that the agent has shown. */
+  get isStored(): boolean {
+    return this.#messages.every(({ uuid }) => this.#mirror.hasEntry(uuid));
+  }
+
   /** Whether the agent has handed on less than it has shown. */
   get lacks(): boolean {
     return this.#messages.some(({ uuid }) => !this.#mirror.uuidsOfTurn.has(uuid));
