@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { ConnectRequest, Connection } from './connector.ts';
 import { SessionLink, type LinkParts } from './link.ts';
+import { Refusal } from './refusal.ts';
 import type { TakeUp } from '../contracts/agent-driver.ts';
 import { ScriptedProcess } from '../agent/scripted/scripted-process.ts';
 import { echoScript } from '../agent/scripted/script.ts';
@@ -59,6 +60,7 @@ function makeLink(options: LinkFixtureOptions = {}) {
   const link = new SessionLink({
     sessionName: 'a',
     connector: { connect },
+    refusal: new Refusal(),
     request: requestOf,
     needed: () => false,
     onChange: (reason) => reasons.push(reason),
@@ -324,6 +326,23 @@ test.each(['disconnected', 'connecting', 'attached', 'closing', 'error'] as cons
     expect(link.status).toBe('ended');
     expect(processes.filter(({ gone }) => !gone)).toEqual([]);
     expect(await stateOf(link.ensureAttached())).toBe('session_ended');
+  },
+);
+
+test.each([false, true])(
+  'a session that begins to refuse while its process goes gets no other (died: %s)',
+  async (died) => {
+    const refusal = new Refusal();
+    const { link, starts } = makeLink({ parts: { refusal } });
+    void link.ensureAttached();
+    await pass(START_MS);
+    void link.drop('test', died);
+    const again = link.ensureAttached();
+    refusal.begin(new RoundhouseError('session_archived', 'archived'));
+    again.catch(() => {});
+    await pass(EXIT_MS + START_MS);
+    expect(await stateOf(again)).toBe('session_archived');
+    expect([link.status, starts.length]).toEqual([died ? 'error' : 'disconnected', 1]);
   },
 );
 

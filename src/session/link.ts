@@ -1,5 +1,6 @@
 import { fingerprint } from './agent-options.ts';
 import type { ConnectRequest, Connection, Connector } from './connector.ts';
+import type { Refusal } from './refusal.ts';
 import type { AgentOptions } from '../contracts/agent-driver.ts';
 import { asRoundhouseError, errorText, RoundhouseError } from '../errors.ts';
 import { monotonicMs } from '../time/clock.ts';
@@ -53,6 +54,8 @@ type LinkState =
 export interface LinkParts {
   readonly sessionName: string;
   readonly connector: Connector;
+  /** A session that takes nothing any more gets no process either. */
+  readonly refusal: Pick<Refusal, 'throwIfBegun'>;
   /** What a process would be started with now. */
   readonly request: () => Omit<ConnectRequest, 'unneeded' | 'onlyIfFree'>;
   /** Whether a prompt needs a process; a connect that nobody needs is given up. */
@@ -96,7 +99,8 @@ export class SessionLink {
 
   /**
    * Makes sure that a process is attached. Joins a connect that is under way. Aborting `signal` gives up this wait only,
-   * and the connect with it when nobody else waits and no prompt needs it.
+   * and the connect with it when nobody else waits and no prompt needs it. Where one would have to be started for a session
+   * that refuses, it rejects with why that does.
    */
   async ensureAttached(signal?: AbortSignal): Promise<void> {
     for (;;) {
@@ -117,10 +121,13 @@ export class SessionLink {
           await this.#join(this.#state.operation, signal);
           break;
         case 'error':
+          this.#parts.refusal.throwIfBegun();
           this.#refuseInBackoff(this.#state);
           this.#startConnect(this.#state.attempts);
           break;
         case 'disconnected':
+          // It may have begun to refuse while the last process went.
+          this.#parts.refusal.throwIfBegun();
           this.#startConnect(0);
           break;
         case 'ended':
@@ -201,19 +208,25 @@ export class SessionLink {
       await this.drop('of_no_use', false);
   }
 
+  /** Nobody is to have a process: one that is on its way is given up, whoever waits for it. Resolves when it is gone. */
+  async vacate(reason: RoundhouseError): Promise<void> {
+    if (this.#state.name === 'connecting') {
+      const { abort, done } = this.#state.operation;
+      abort.abort(reason);
+      await done.catch(ignoreKeptInState);
+    }
+    // It may have come all the same.
+    await this.release(reason.code);
+  }
+
   /** Ends whatever is there. Resolves when no process is left; afterwards nothing can be attached. */
   async end(reason: RoundhouseError): Promise<void> {
     for (;;) {
       switch (this.#state.name) {
         case 'connecting':
-          this.#state.operation.abort.abort(reason);
-          await this.#state.operation.done.catch(ignoreKeptInState);
-          break;
         case 'attached':
-          await this.release(reason.code);
-          break;
         case 'closing':
-          await this.#state.done;
+          await this.vacate(reason);
           break;
         case 'disconnected':
         case 'error':

@@ -46,6 +46,29 @@ test('a session that runs, or is about to, is not archived', async () => {
   await client.archive(AT);
 });
 
+test.each(['connecting', 'closing'] as const)(
+  'a session that is archived while it gets a process, seen as %s, has none afterwards',
+  async (status) => {
+    const fixture = makePool({ driver: { startMs: 100, exitMs: 100 } });
+    const client = await getClient(fixture);
+    if (status === 'closing') {
+      void fixture.pool.warm('default', client.name);
+      await pass(100);
+      void client.disconnect('test');
+    }
+    const warming = fixture.pool.warm('default', client.name).catch((error: unknown) => error);
+    await pass(50);
+    expect(client.status).toBe(status);
+    const archiving = client.archive(AT);
+    await pass(100);
+    await archiving;
+    expect(client.status).toBe('disconnected');
+    expect(await warming).toMatchObject(ARCHIVED);
+    await pass(300);
+    expect([client.status, fixture.driver.alive]).toEqual(['disconnected', []]);
+  },
+);
+
 test('a turn that waits for its client ends with the archiving', async () => {
   vi.spyOn(PolicyAnswerer.prototype, 'decide').mockReturnValue(new Promise(() => {}));
   const fixture = makePool({

@@ -104,6 +104,7 @@ export class SessionClient {
     this.#link = new SessionLink({
       sessionName: parts.row.name,
       connector: parts.connector,
+      refusal: this.#refusal,
       request: () => ({
         row: this.row,
         options: this.#turns.nextOnProcess?.agentOptions ?? this.row.options,
@@ -486,9 +487,14 @@ export class SessionClient {
     if (this.#refusal.error === undefined && waiting === undefined) this.#link.attachIfFree();
   }
 
-  /** Takes the process while no turn runs; the session stays, and turns that wait get another when they need one. Resolves when it is gone. */
+  /**
+   * Takes the process while no turn runs; the session stays, and turns that wait get another when they need one. Where the
+   * session refuses, nobody needs one: a start that is under way is given up. Resolves when it is gone.
+   */
   async disconnect(reason: string): Promise<void> {
-    if (this.#turns.activity.running === undefined) await this.#link.release(reason);
+    if (this.#turns.activity.running !== undefined) return;
+    const { error } = this.#refusal;
+    await (error === undefined ? this.#link.release(reason) : this.#link.vacate(error));
   }
 
   /** Hands over a process that has run nothing yet, and ends the hold on it. See {@link SessionLink.surrender}. */

@@ -27,7 +27,10 @@ export const TRANSITIONS: Readonly<Record<SessionStatus, readonly Transition[]>>
   connecting: [
     { to: 'idle', when: 'the process can take a prompt' },
     { to: 'error', when: 'every attempt to start a process failed' },
-    { to: 'disconnected', when: 'no slot became free, or nobody waits for it any more' },
+    {
+      to: 'disconnected',
+      when: 'no slot became free, nobody waits for it any more, or the session is archived',
+    },
   ],
   idle: [
     { to: 'active', when: 'a prompt is about to be delivered, or a turn goes on' },
