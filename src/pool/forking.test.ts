@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { ScriptStep } from '../agent/scripted/script.ts';
 import { echoScript } from '../agent/scripted/script.ts';
 import type { EventRecord } from '../events/record.ts';
@@ -228,6 +228,23 @@ describe('a fork', () => {
     await expect(forkOf(fixture, inside)).rejects.toMatchObject({ code: 'not_found' });
     const fork = await forkOf(fixture, await eventOf(fixture, says('user.message', 'three')));
     expect(await ask(fixture, fork, 'x')).toContain('Before: one | tool.');
+  });
+
+  test('is refused where the transcript of a turn that ended at the last moment is not complete', async () => {
+    const fixture = opened({
+      driver: {
+        script: (context) =>
+          context.text === 'stale' ? { steps: [{ stale: true }] } : echoScript(context),
+      },
+    });
+    await ask(fixture, 'trunk', 'one');
+    const { store } = fixture;
+    const lastEventNumber = store.lastEventNumber.bind(store);
+    vi.spyOn(store, 'lastEventNumber').mockImplementationOnce(async (id) => {
+      await ask(fixture, 'trunk', 'stale');
+      return lastEventNumber(id);
+    });
+    await expect(forkOf(fixture)).rejects.toMatchObject({ code: 'session_busy' });
   });
 
   test('waits for a transcript that is complete', async () => {

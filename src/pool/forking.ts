@@ -52,8 +52,10 @@ export class Forking {
 
   async #fork(source: SessionRow, { eventId, announce }: ForkRequest): Promise<SessionRow> {
     const { store, host, quota, owner } = this.#parts;
-    if (source.staleTranscriptFolder !== null) throw incomplete(source);
+    refuseIncomplete(source);
     const point = await forkPoint(store, source.id, eventId);
+    // A turn may have ended before the point was found; where its transcript is not complete, the row says so by its end.
+    refuseIncomplete(await store.getSession(source.id));
     const takeBack = await quota.admit(source.tenant);
     const id = newSessionId();
     const agentSessionId = newAgentSessionId();
@@ -98,9 +100,11 @@ export class Forking {
   }
 }
 
-function incomplete({ name }: SessionRow): RoundhouseError {
-  return new RoundhouseError(
+/** One that has been deleted meanwhile is refused by the store. */
+function refuseIncomplete(row: SessionRow | undefined): void {
+  if (row === undefined || row.staleTranscriptFolder === null) return;
+  throw new RoundhouseError(
     'session_busy',
-    `The transcript of session ${name} is not complete in the store. It is completed when the session gets its next process: prompt it or warm it, then fork.`,
+    `The transcript of session ${row.name} is not complete in the store. It is completed when the session gets its next process: prompt it or warm it, then fork.`,
   );
 }
