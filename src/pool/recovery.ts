@@ -5,8 +5,8 @@ import type { AgentDriver } from '../contracts/agent-driver.ts';
 import type { Host, LeftFolder, SweepResult } from '../contracts/host.ts';
 import type { SessionRow, SessionStore, UnfinishedTurn } from '../contracts/session-store.ts';
 import { ERROR_KINDS, errorText, RoundhouseError } from '../errors.ts';
-import type { EventRecord } from '../events/record.ts';
-import { endBy } from '../session/stop-cause.ts';
+import type { EventRecord, TurnEnd } from '../events/record.ts';
+import { endBy, INTERRUPTED_BY_CLIENT } from '../session/stop-cause.ts';
 import { endRecords } from '../session/turn-records.ts';
 import { standingOf, type TurnStanding } from '../session/turn-standing.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -30,7 +30,7 @@ export interface RecoveryParts {
 }
 
 export interface RecoveryResult extends SweepResult {
-  /** Turns that were running when the host died and have been given their end. */
+  /** Turns that were running when the host died, or had been interrupted, and have been given their end. */
   readonly turnsEnded: number;
   /** Prompts that were accepted and never delivered; they run now. */
   readonly prompts: readonly UnfinishedTurn[];
@@ -65,11 +65,11 @@ export async function recover(parts: RecoveryParts): Promise<RecoveryResult> {
   for (const turn of delivered) {
     const end = async (): Promise<void> => {
       const standing = await standingInStore(turn, store);
-      if (standing.at !== 'running') {
+      if (standing.at === 'waits' || standing.at === 'answered') {
         waiting.set(turn.session.id, { ...turn, standing });
         return;
       }
-      await endCrashed(turn, parts);
+      await endOpen(turn, standing.at === 'interrupted' ? interrupted() : crashed(), parts);
       turnsEnded += 1;
     };
     const endIfOpen = async (): Promise<void> => {
@@ -158,11 +158,23 @@ async function standingInStore(
   }
 }
 
-async function endCrashed(turn: UnfinishedTurn, { store, owner }: RecoveryParts): Promise<void> {
+function crashed(): TurnEnd {
+  const { when, next } = ERROR_KINDS.interrupted_by_crash;
+  return endBy({ code: 'interrupted_by_crash', message: `${when} ${next}` });
+}
+
+/** The first cause ends a turn: its client was before the death of the host. */
+function interrupted(): TurnEnd {
+  return endBy(INTERRUPTED_BY_CLIENT, 'interrupted');
+}
+
+async function endOpen(
+  turn: UnfinishedTurn,
+  end: TurnEnd,
+  { store, owner }: RecoveryParts,
+): Promise<void> {
   const row = await store.claimSession(turn.session.id, owner);
   const last = await store.lastEventNumber(row.id);
-  const { when, next } = ERROR_KINDS.interrupted_by_crash;
-  const end = endBy({ code: 'interrupted_by_crash', message: `${when} ${next}` });
   const at = wallClockIso();
   const records = endRecords(turn.prompt.turnId ?? '', end, true).map((record, index) => ({
     ...record,

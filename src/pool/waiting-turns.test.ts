@@ -346,6 +346,34 @@ test('an interrupt of a turn that is about to go on without a process ends it, a
   expect(await ask(life, 'a', 'and now')).toContain('You said: and now');
 });
 
+test.each(['waits', 'is about to go on', 'runs'] as const)(
+  'an interrupt that was kept ends a turn that %s, also when its host dies at that moment',
+  async (what) => {
+    const lives = makeLives();
+    const first = lives.live();
+    const { client, ids } = await waitingTurn(first, what === 'runs' ? 'hang' : 'asks x');
+    if (what === 'is about to go on') {
+      await client.disconnect('evicted');
+      await client.answer(ids.map(allow));
+    }
+    const append = first.port.append.bind(first.port);
+    vi.spyOn(first.port, 'append').mockImplementation(async (...call) => {
+      const written = await append(...call);
+      if (call[2].some(({ type }) => type === 'user.interrupt')) first.crash();
+      return written;
+    });
+    void client.interrupt();
+    await settle();
+    const second = lives.live();
+    expect(await second.pool.recover()).toMatchObject({ turnsEnded: 1 });
+    second.pool.resumePrompts();
+    await pass(5_000);
+    expect((await statusesOf(lives.store)).at(-1)).toBe('turn_interrupted');
+    expect(await ask(second, 'a', 'and now')).toContain('You said: and now');
+    expect(lives.ran).toEqual([]);
+  },
+);
+
 test('answers that come while the process of the call dies, before the wait has begun, are taken up', async () => {
   const lives = makeLives();
   const life = lives.live();

@@ -6,8 +6,9 @@ import type { EventRecord } from '../events/record.ts';
 export interface TurnStanding {
   /**
    * `waits` for answers of its client. `answered`: it has them, and some call has no result. `running`: neither.
+   * `interrupted`: a client has stopped it, and may have been told so; wherever it stood, it goes no further.
    */
-  readonly at: 'waits' | 'answered' | 'running';
+  readonly at: 'waits' | 'answered' | 'running' | 'interrupted';
   readonly answers: AwaitedAnswers;
   readonly spent: Spent;
 }
@@ -17,6 +18,7 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
   const answers = new AwaitedAnswers();
   const toolUseIds = new Map<string, string>();
   let waits = false;
+  let interrupted = false;
   let spent = NOTHING_SPENT;
   for (const { body, detail } of records) {
     switch (body.type) {
@@ -40,6 +42,9 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
       case 'user.custom_tool_result':
         answers.take([body]);
         break;
+      case 'user.interrupt':
+        interrupted = true;
+        break;
       case 'session.status_idle':
         waits = body.stop_reason.type === 'requires_action';
         if (body.stop_reason.type !== 'requires_action') break;
@@ -60,6 +65,7 @@ export function standingOf(records: readonly EventRecord[]): TurnStanding {
       default:
     }
   }
+  if (interrupted) return { at: 'interrupted', answers, spent };
   if (waits) return { at: 'waits', answers, spent };
   const answered = answers.size > 0 && answers.remaining.length === 0;
   return { at: answered ? 'answered' : 'running', answers, spent };
