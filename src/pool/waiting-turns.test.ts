@@ -6,6 +6,7 @@ import type { ClientAnswer } from '../session/awaited-answers.ts';
 import { sleep } from '../time/timers.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 import { CrashableStore } from '../../test/support/crashable-store.ts';
+import { failWhereItSpins } from '../../test/support/fail-where-it-spins.ts';
 import { FakeHost } from '../../test/support/fake-host.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 import { answerOf, ask, collect, makePool, text } from '../../test/support/pool-fixture.ts';
@@ -391,6 +392,7 @@ test('answers that come while the process of the call dies, before the wait has 
   const handle = await client.prompt(text('asks x'), { answers: 'client' });
   await asking.promise;
   const call = (await recordsOf(lives.store)).find(({ type }) => type === 'agent.tool_use');
+  failWhereItSpins(life.driver.alive[0]);
   life.driver.alive[0]?.die();
   await settle();
   const answered = client.answer([allow(call?.body.id ?? '')]);

@@ -11,6 +11,7 @@ import { PolicyAnswerer } from '../pool/policy-answerer.ts';
 import { MemorySessionStore } from '../store/memory/memory-session-store.ts';
 import { NO_TELEMETRY } from '../telemetry/telemetry.ts';
 import { sleep } from '../time/timers.ts';
+import { failWhereItSpins } from '../../test/support/fail-where-it-spins.ts';
 import { pass, settle, useFakeClock } from '../../test/support/fake-clock.ts';
 
 useFakeClock();
@@ -369,6 +370,7 @@ test('a process that ended for a turn to see, which has left it without, is not 
   await pass(EXIT_MS);
   expect(link.status).toBe('attached');
   running = false;
+  failWhereItSpins(processes[0]);
   const again = link.ensureAttached();
   await pass(START_MS);
   await again;
