@@ -12,7 +12,7 @@ export const UNUSED_GRACE_SECONDS = 1;
  * client's answers, and the prompts behind it, need none.
  */
 export function isEvictable(client: SessionClient): boolean {
-  return client.status === 'idle' && (!client.busy || client.parked) && !isFresh(client);
+  return client.status === 'idle' && (!client.busy || client.awaitsClient) && !isFresh(client);
 }
 
 /** Whether somebody is likely about to prompt: it came into memory, or got its process, just now and has run no turn there. */
@@ -23,7 +23,7 @@ export function isFresh(client: SessionClient): boolean {
 /** A session whose process may be taken, as it stands in the choice. */
 interface Candidate {
   readonly client: SessionClient;
-  readonly parked: boolean;
+  readonly awaitsClient: boolean;
   readonly read: boolean;
   readonly worth: number;
   readonly idleSeconds: number;
@@ -47,12 +47,12 @@ export function chooseVictim(clients: Iterable<SessionClient>): SessionClient | 
 function candidateOf(client: SessionClient): Candidate {
   const { idleSeconds } = client.metrics;
   const worth = worthKeeping(estimateEviction(client), idleSeconds);
-  const { parked } = client;
-  return { client, parked, read: client.readerCount > 0, worth, idleSeconds };
+  const { awaitsClient } = client;
+  return { client, awaitsClient, read: client.readerCount > 0, worth, idleSeconds };
 }
 
 function isBetterVictim(candidate: Candidate, than: Candidate): boolean {
-  if (candidate.parked !== than.parked) return !candidate.parked;
+  if (candidate.awaitsClient !== than.awaitsClient) return !candidate.awaitsClient;
   if (candidate.read !== than.read) return !candidate.read;
   if (candidate.worth !== than.worth) return candidate.worth < than.worth;
   return candidate.idleSeconds > than.idleSeconds;

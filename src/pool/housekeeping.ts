@@ -90,7 +90,7 @@ function oneAtATime(work: () => Promise<void>): () => void {
 
 /** True when the session leaves memory. */
 function lookAfter(client: SessionClient, parts: HousekeepingParts): boolean {
-  if (client.busy && !client.parked) return false;
+  if (client.busy && !client.awaitsClient) return false;
   const { idleSeconds, ageSeconds } = client;
   const idle = idleSeconds * 1000 >= parts.idleThresholdMs;
   if (client.status === 'idle') {

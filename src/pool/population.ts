@@ -272,7 +272,7 @@ export class Population {
   #onChange(client: SessionClient): void {
     const leaving = !this.#residents.has(client);
     this.#processes.note(client, leaving);
-    if (leaving || this.#withdrawIfNobodys(client) || (client.busy && !client.parked)) return;
+    if (leaving || this.#withdrawIfNobodys(client) || (client.busy && !client.awaitsClient)) return;
     if (client.status === 'connecting' || client.status === 'closing') return;
     if (isEvictable(client) && this.#recycleIfSpent(client)) return;
     this.#processes.poke();

@@ -13,11 +13,11 @@ export function checkStream(
   { log }: Telemetry,
   signal?: AbortSignal,
 ): Promise<void> | undefined {
-  const { activeTurn, stream } = client;
-  if (activeTurn === undefined && stream === undefined) return undefined;
+  const { uninterruptedTurn: turn, stream } = client;
+  if (turn === undefined && stream === undefined) return undefined;
   const names = { sessionId: client.name, clientId: client.clientId };
   const clear = (wasRecent: boolean): void => {
-    const code = activeTurn?.cause?.code;
+    const code = turn?.cause?.code;
     client.clearStream();
     log.debug?.('session_pool_stream_cleared', {
       ...names,
@@ -30,14 +30,14 @@ export function checkStream(
   const held = stream !== undefined && !stream.released;
   log.debug?.('session_pool_active_stream_detected', {
     ...names,
-    hasStream: activeTurn !== undefined || stream !== undefined,
+    hasStream: turn !== undefined || stream !== undefined,
     hasHandle: held,
-    idleSeconds: activeTurn === undefined ? client.idleSeconds : activeTurn.idleMs / 1000,
+    idleSeconds: turn === undefined ? client.idleSeconds : turn.idleMs / 1000,
   });
-  if (activeTurn !== undefined) {
+  if (turn !== undefined) {
     // S8 and S9: the turn acts on its overdue limit, as it does when its timer fires.
-    if (!activeTurn.checkLimit()) return undefined;
-    return unlessAborted(activeTurn.ended, signal).then(() => clear(false));
+    if (!turn.checkLimit()) return undefined;
+    return unlessAborted(turn.ended, signal).then(() => clear(false));
   }
   // S10: the turn has ended and its stream is still held. It keeps what it has; the session is free at once.
   if (held)

@@ -23,8 +23,8 @@ function makeActivity() {
 
 /** Which of its questions have the turn as their answer. */
 function seenAs(activity: Activity): string[] {
-  const { active, current, latest, running, waiting } = activity;
-  const answers = Object.entries({ active, current, latest, running, waiting });
+  const { current, latest, running, suspended, uninterrupted } = activity;
+  const answers = Object.entries({ current, latest, running, suspended, uninterrupted });
   return answers.flatMap(([question, turn]) => (turn === undefined ? [] : question));
 }
 
@@ -32,15 +32,15 @@ test('each state says where the turn is, and whether only its client is waited f
   const { activity, attachment, interruption, turn } = makeActivity();
   expect(seenAs(activity)).toEqual([]);
   activity.run(turn, attachment, 'prompt');
-  expect(seenAs(activity)).toEqual(['active', 'current', 'latest', 'running']);
+  expect(seenAs(activity)).toEqual(['current', 'latest', 'running', 'uninterrupted']);
   activity.wait(turn, attachment);
-  expect(seenAs(activity)).toEqual(['active', 'current', 'latest', 'waiting']);
-  expect(activity.parked).toBe(true);
+  expect(seenAs(activity)).toEqual(['current', 'latest', 'suspended', 'uninterrupted']);
+  expect(activity.awaitsClient).toBe(true);
   activity.waitAlone(turn);
-  expect(activity.parked).toBe(true);
+  expect(activity.awaitsClient).toBe(true);
   activity.takeUp(turn);
-  expect(seenAs(activity)).toEqual(['active', 'current', 'latest', 'waiting']);
-  expect(activity.parked).toBe(false);
+  expect(seenAs(activity)).toEqual(['current', 'latest', 'suspended', 'uninterrupted']);
+  expect(activity.awaitsClient).toBe(false);
   activity.run(turn, attachment, 'taken_up');
   activity.interrupt(turn, attachment, interruption, 'turn_interrupted');
   expect(seenAs(activity)).toEqual(['current', 'latest', 'running']);

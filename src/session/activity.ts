@@ -25,14 +25,14 @@ type State =
 /** What may be asked of an {@link Activity} by those that must not change it. */
 export type ActivityView = Pick<
   Activity,
-  | 'active'
+  | 'awaitsClient'
   | 'current'
   | 'interruption'
   | 'name'
-  | 'parked'
   | 'restingSinceMs'
   | 'running'
-  | 'waiting'
+  | 'suspended'
+  | 'uninterrupted'
 >;
 
 /**
@@ -73,19 +73,19 @@ export class Activity {
     return name === 'active' || name === 'interrupting' ? this.#state.turn : undefined;
   }
 
-  /** The turn that waits for its client, or that has its answers and needs a process. */
-  get waiting(): Turn | undefined {
+  /** The turn that is on its way and does not run: it waits for its client, or has its answers and needs a process. */
+  get suspended(): Turn | undefined {
     const { name } = this.#state;
     return name === 'waiting' || name === 'taking-up' ? this.#state.turn : undefined;
   }
 
   /** Whether nothing is waited for but the client: then the process may be taken. */
-  get parked(): boolean {
+  get awaitsClient(): boolean {
     return this.#state.name === 'waiting';
   }
 
-  /** The turn that is on its way and not being interrupted. */
-  get active(): Turn | undefined {
+  /** The turn that is on its way, if it is not being interrupted. */
+  get uninterrupted(): Turn | undefined {
     return this.#state.name === 'interrupting' ? undefined : this.current;
   }
 

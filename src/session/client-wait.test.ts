@@ -135,7 +135,7 @@ test('a turn that has asked is kept as waiting, and then its process may be take
   activity.run(turn, attachment, 'prompt');
   await wait.begin(turn, attachment);
   expect(done).toEqual(['append session.status_idle', 'rest']);
-  expect(activity.parked).toBe(true);
+  expect(activity.awaitsClient).toBe(true);
   expect(turn.phase).toBe('awaiting-client');
 });
 

@@ -124,7 +124,7 @@ export class ClientWait {
     await link.giveUpTakeUp();
     const end = turn.cost.whole(endBy(cause, isWish(cause) ? 'interrupted' : 'failed'));
     await journal.appendEnd(turn, end, true);
-    if (activity.waiting === turn) activity.rest(turn, 'turn_ended');
+    if (activity.suspended === turn) activity.rest(turn, 'turn_ended');
     onEnd(turn, end);
   }
 
@@ -161,7 +161,7 @@ export class ClientWait {
   #goOn(turn: Turn, bodies: readonly AnswerEvent[], handed: readonly string[]): void {
     const { activity } = this.#parts;
     turn.asked.take(bodies);
-    if (turn.cause !== undefined || activity.waiting !== turn) return;
+    if (turn.cause !== undefined || activity.suspended !== turn) return;
     const attachment = this.#holderOf(turn);
     if (attachment === undefined) {
       void this.#takeUp(turn);

@@ -189,13 +189,13 @@ export class SessionClient {
   }
 
   /** Whether a turn waits for its client's answers, and for nothing else: it needs no process for that. */
-  get parked(): boolean {
-    return this.#turns.activity.parked;
+  get awaitsClient(): boolean {
+    return this.#turns.activity.awaitsClient;
   }
 
   /** The events of the calls that wait for the client's answer, in their order. */
   get awaitedAnswers(): readonly string[] {
-    return this.parked ? (this.#turns.current?.asked.remaining ?? []) : [];
+    return this.awaitsClient ? (this.#turns.current?.asked.remaining ?? []) : [];
   }
 
   /** Prompts that wait behind the running one, or for a process. */
@@ -211,7 +211,7 @@ export class SessionClient {
 
   /** Time since the end of the last turn, or since the present one waits for its client; 0 while one runs or waits. */
   get idleSeconds(): number {
-    return this.busy && !this.parked ? 0 : (monotonicMs() - this.restingSinceMs) / 1000;
+    return this.busy && !this.awaitsClient ? 0 : (monotonicMs() - this.restingSinceMs) / 1000;
   }
 
   /** Time that its agent has been at work, over the whole life of the session and until now; see {@link Turn.activeMs}. */
@@ -438,9 +438,9 @@ export class SessionClient {
     return this.#turns.activity.interruption?.abandon(signal) ?? Promise.resolve();
   }
 
-  /** The turn that runs and is not being interrupted, for S7 to S9. */
-  get activeTurn(): Turn | undefined {
-    return this.#turns.activity.active;
+  /** The turn that is on its way, if it is not being interrupted, for S7 to S9. */
+  get uninterruptedTurn(): Turn | undefined {
+    return this.#turns.activity.uninterrupted;
   }
 
   /** The stream of the turn that runs, or of the last one since the session was given out (S7, S10, S11). */
@@ -460,7 +460,7 @@ export class SessionClient {
   ensureConnected(signal?: AbortSignal): Promise<void> | undefined {
     if (this.#refusal.error === undefined && this.#link.isReady) return undefined;
     // It has a process when its turn goes on; until then one would have nothing to do.
-    if (this.#refusal.error === undefined && this.#turns.activity.waiting !== undefined)
+    if (this.#refusal.error === undefined && this.#turns.activity.suspended !== undefined)
       return undefined;
     return this.#connected(signal);
   }
@@ -483,8 +483,8 @@ export class SessionClient {
 
   /** Brings a process back in the background, if that makes nobody wait. Never rejects. */
   warmIfFree(): void {
-    const { waiting } = this.#turns.activity;
-    if (this.#refusal.error === undefined && waiting === undefined) this.#link.attachIfFree();
+    const { suspended } = this.#turns.activity;
+    if (this.#refusal.error === undefined && suspended === undefined) this.#link.attachIfFree();
   }
 
   /**

@@ -100,13 +100,13 @@ export class SessionTurns {
 
   /** Whether a prompt waits for a process, or a turn that goes on. */
   get needsProcess(): boolean {
-    const { name, waiting } = this.#activity;
-    return waiting === undefined ? this.#queue.length > 0 : name === 'taking-up';
+    const { name, suspended } = this.#activity;
+    return suspended === undefined ? this.#queue.length > 0 : name === 'taking-up';
   }
 
   /** The turn that the next process is for; undefined when it is for none that is known. */
   get nextOnProcess(): Turn | undefined {
-    return this.#activity.waiting ?? this.#queue.first;
+    return this.#activity.suspended ?? this.#queue.first;
   }
 
   /** What the next process goes on with, instead of taking a prompt. */
@@ -175,10 +175,10 @@ export class SessionTurns {
 
   /** Ends those that wait, for their turn or for their client, in memory only: in the store they stay for the next host. */
   endWaiting(error: RoundhouseError): void {
-    const { waiting } = this.#activity;
-    if (waiting !== undefined) {
+    const { suspended } = this.#activity;
+    if (suspended !== undefined) {
       this.#activity.rest(undefined);
-      waiting.finish(endBy(error));
+      suspended.finish(endBy(error));
     }
     this.#queue.endInMemory(error);
   }
