@@ -7,7 +7,7 @@ import type { Attachment } from './link.ts';
 import { Refusal } from './refusal.ts';
 import { endBy, INTERRUPTED_BY_CLIENT } from './stop-cause.ts';
 import { takeUpRequest } from './take-up-turn.ts';
-import type { TurnOutcome } from './turn-driver.ts';
+import type { Departure } from './turn-runner.ts';
 import type { TakeUp } from '../contracts/agent-driver.ts';
 import { RoundhouseError } from '../errors.ts';
 import { NO_USAGE, type TurnEnd } from '../events/record.ts';
@@ -85,10 +85,10 @@ function makeWait(...calls: string[]) {
       drop: note('drop'),
     },
     runner: {
-      drive: async (driven, attachment): Promise<TurnOutcome> => {
+      drive: async (driven, attachment): Promise<Departure> => {
         done.push(`drive ${attachment.connection.takeUp?.eventId}`);
         activity.run(driven, attachment, 'taken_up');
-        return { end: COMPLETED, usable: true };
+        return { kind: 'ended', outcome: { end: COMPLETED, usable: true } };
       },
       conclude: async (ended, _attachment, { end }) => {
         done.push('conclude');

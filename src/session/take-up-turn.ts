@@ -41,8 +41,9 @@ export async function takeUpTurn(
       continue;
     }
     turn.takenUp(takeUp.call.toolUseId);
-    const outcome = await runner.drive(turn, attachment, 'taken_up', driveTakeUp);
-    if (outcome === undefined) return;
+    const departure = await runner.drive(turn, attachment, 'taken_up', driveTakeUp);
+    if (departure.kind === 'left') return;
+    const { outcome } = departure;
     const goesOn = !takeUp.last && outcome.end.reason === 'completed' && turn.cause === undefined;
     if (!goesOn) {
       await runner.conclude(turn, attachment, outcome);

@@ -32,6 +32,14 @@ export interface TurnRunnerParts {
   readonly telemetry: Telemetry;
 }
 
+/**
+ * What a turn on a process came to. `ended`: it is to be concluded. `left`: it has left the process before, and goes on
+ * without, or has been ended there: whoever ran it on this one has nothing to do with it any more.
+ */
+export type Departure =
+  | { readonly kind: 'ended'; readonly outcome: TurnOutcome }
+  | { readonly kind: 'left' };
+
 /** Runs turns on the attached process: each up to its end, or until it goes on without that process. */
 export class TurnRunner {
   readonly #parts: TurnRunnerParts;
@@ -42,17 +50,17 @@ export class TurnRunner {
 
   /** Runs a prompt, to its end. */
   async run(turn: Turn, attachment: Attachment): Promise<void> {
-    const outcome = await this.drive(turn, attachment, 'prompt', driveTurn);
-    if (outcome !== undefined) await this.conclude(turn, attachment, outcome);
+    const departure = await this.drive(turn, attachment, 'prompt', driveTurn);
+    if (departure.kind === 'ended') await this.conclude(turn, attachment, departure.outcome);
   }
 
-  /** Runs a turn on a process, without ending it. Undefined when it has left the process, and goes on without it. Never rejects. */
+  /** Runs a turn on a process, for as long as it is there, without ending it. Never rejects. */
   async drive(
     turn: Turn,
     attachment: Attachment,
     reason: string,
     drive: (run: TurnRun) => Promise<TurnOutcome>,
-  ): Promise<TurnOutcome | undefined> {
+  ): Promise<Departure> {
     const { activity, journal, link, context, budget, awaitAnswers, stop, telemetry } = this.#parts;
     attachment.turns += 1;
     activity.run(turn, attachment, reason);
@@ -71,14 +79,14 @@ export class TurnRunner {
       usable: attachment.connection.process.alive,
     }));
     const { state } = activity;
-    if (state.attachment !== attachment) return undefined;
-    if (state.name !== 'waiting' || outcome.usable) return outcome;
+    if (state.attachment !== attachment) return { kind: 'left' };
+    if (state.name !== 'waiting' || outcome.usable) return { kind: 'ended', outcome };
     // Its process has gone, whoever has taken it. The turn waits on without.
     activity.waitAlone(turn);
     turn.cost.leaveBehind();
     // While the turn ran its end was the turn's to see; the process may have ended before the turn began to wait.
     if (link.attachment === attachment) void link.drop('process_ended', true);
-    return undefined;
+    return { kind: 'left' };
   }
 
   /** Ends a turn that has come to its end on a process. What comes next depends on what is left of that. Never rejects. */
