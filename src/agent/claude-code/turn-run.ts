@@ -14,7 +14,7 @@ import { HeldCalls, type HeldCallsParts } from './held-calls.ts';
 import { isAborted, turnEndOf } from './turn-end.ts';
 import { TurnMapper } from './turn-mapper.ts';
 import { AgentTurn } from './turn.ts';
-import { UndecidedCalls, type ShownCall } from './undecided-calls.ts';
+import { UndecidedCalls, type CallEvent } from './undecided-calls.ts';
 
 /**
  * What a turn wants of its process. `exit-check`: the agent gave the turn up and nobody had asked for it, as it does when
@@ -192,7 +192,7 @@ export class TurnRun {
   }
 
   /** Whether the agent may want to ask about a call of its own tools. It can't where nobody answers. */
-  #mayBeAskedAbout(output: MappedOutput): output is ShownCall {
+  #mayBeAskedAbout(output: MappedOutput): output is CallEvent {
     if (this.#answers !== 'client' || output.kind !== 'event') return false;
     const { body, detail } = output;
     return (

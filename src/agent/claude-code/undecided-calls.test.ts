@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-import { UndecidedCalls, type ShownCall } from './undecided-calls.ts';
+import { UndecidedCalls, type CallEvent } from './undecided-calls.ts';
 
-let shown: ShownCall[];
+let shown: CallEvent[];
 let calls: UndecidedCalls;
 
 beforeEach(() => {
@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.useRealTimers());
 
-function write(toolUseId: string): ShownCall {
+function write(toolUseId: string): CallEvent {
   return {
     kind: 'event',
     body: {

@@ -8,14 +8,14 @@ import { after, type Timer } from '../../time/timers.ts';
 const ASK_LIMIT_MS = 1_000;
 
 /** A call of one of the agent's own tools, as it will be shown. */
-export interface ShownCall extends Extract<AgentOutput, { kind: 'event' }> {
+export interface CallEvent extends Extract<AgentOutput, { kind: 'event' }> {
   readonly body: BetaManagedAgentsAgentToolUseEvent;
   readonly detail: EventDetail & { readonly toolUseId: string };
 }
 
 /** What is known of a call; what the agent does with it may be heard of before the call itself. */
 interface Undecided {
-  call?: ShownCall;
+  call?: CallEvent;
   verdict?: 'asked' | 'not-asked';
   timer?: Timer;
 }
@@ -26,15 +26,15 @@ interface Undecided {
  * until the agent asks, gives its result, or has been at it for {@link ASK_LIMIT_MS}.
  */
 export class UndecidedCalls {
-  readonly #show: (call: ShownCall) => void;
+  readonly #show: (call: CallEvent) => void;
   readonly #calls = new Map<string, Undecided>();
 
-  constructor(show: (call: ShownCall) => void) {
+  constructor(show: (call: CallEvent) => void) {
     this.#show = show;
   }
 
   /** The model has made a call. */
-  add(call: ShownCall): void {
+  add(call: CallEvent): void {
     const { toolUseId } = call.detail;
     const undecided = this.#undecided(toolUseId);
     undecided.call = call;
