@@ -12,10 +12,11 @@ import { insertSession } from './sql-sessions.ts';
 
 /** How far a copy has come. */
 interface Copied {
-  /** The last number of the source that was looked at. */
-  readonly after: number;
-  readonly records: number;
-  readonly bytes: number;
+  /** The number of the last record of the source that was looked at. */
+  readonly sourceNumber: number;
+  /** Records in the copy; the number of its last one. */
+  readonly copiedRecords: number;
+  readonly copiedBytes: number;
   readonly done: boolean;
 }
 
@@ -48,13 +49,13 @@ export async function forkSession(
  * come along is the same at each step: one that had not ended at the number ends behind it.
  */
 async function copyEvents(db: Kysely<Database>, to: string, source: ForkSource): Promise<Copied> {
-  let copied: Copied = { after: 0, records: 0, bytes: 0, done: false };
+  let copied: Copied = { sourceNumber: 0, copiedRecords: 0, copiedBytes: 0, done: false };
   while (!copied.done) {
     const before = copied;
     const step = await db.transaction().execute((trx) => copyStep(trx, to, source, before));
     if (step === 'trimmed') {
       await removeEvents(db, to);
-      copied = { ...before, records: 0, bytes: 0 };
+      copied = { ...before, copiedRecords: 0, copiedBytes: 0 };
     } else {
       copied = step;
     }
@@ -68,14 +69,14 @@ async function copyStep(
   trx: Kysely<Database>,
   to: string,
   { sessionId: from, upto }: ForkSource,
-  { after, records, bytes }: Copied,
+  { sourceNumber, copiedRecords, copiedBytes }: Copied,
 ): Promise<Copied | 'trimmed'> {
-  if ((await firstNumberOf(trx, from)) > after + 1 && records > 0) return 'trimmed';
+  if ((await firstNumberOf(trx, from)) > sourceNumber + 1 && copiedRecords > 0) return 'trimmed';
   const sizes = await trx
     .selectFrom('events')
     .select(['number', EVENT_BYTES.as('bytes')])
     .where('session_id', '=', from)
-    .where('number', '>', after)
+    .where('number', '>', sourceNumber)
     .where('number', '<=', upto)
     .orderBy('number')
     .limit(ROWS_PER_STEP)
@@ -85,7 +86,7 @@ async function copyStep(
     BYTES_PER_STEP,
   );
   const last = sizes[count - 1]?.number;
-  if (last === undefined) return { after, records, bytes, done: true };
+  if (last === undefined) return { sourceNumber, copiedRecords, copiedBytes, done: true };
   const endsBehind = trx
     .selectFrom('events as later')
     .select('later.number')
@@ -106,7 +107,7 @@ async function copyStep(
         .selectFrom('events')
         .select((select) => [
           select.val(to).as('session_id'),
-          sql<number>`row_number() over (order by number) + ${records}`.as('number'),
+          sql<number>`row_number() over (order by number) + ${copiedRecords}`.as('number'),
           'turn_id',
           'at',
           'type',
@@ -115,7 +116,7 @@ async function copyStep(
           'detail',
         ])
         .where('session_id', '=', from)
-        .where('number', '>', after)
+        .where('number', '>', sourceNumber)
         .where('number', '<=', last)
         .where((where) => where.not(where.exists(endsBehind)))
         .where((where) => where.not(where.exists(isOpen))),
@@ -123,9 +124,9 @@ async function copyStep(
     .returning(EVENT_BYTES.as('bytes'))
     .execute();
   return {
-    after: last,
-    records: records + copies.length,
-    bytes: copies.reduce((sum, copy) => sum + copy.bytes, bytes),
+    sourceNumber: last,
+    copiedRecords: copiedRecords + copies.length,
+    copiedBytes: copies.reduce((sum, copy) => sum + copy.bytes, copiedBytes),
     done: last === upto,
   };
 }
@@ -145,11 +146,11 @@ async function firstNumberOf(db: Kysely<Database>, sessionId: string): Promise<n
 async function show(
   db: Kysely<Database>,
   id: string,
-  { records, bytes }: Copied,
+  { copiedRecords, copiedBytes }: Copied,
 ): Promise<SessionRow> {
   const row = await db
     .updateTable('sessions')
-    .set({ epoch: 1, last_number: records, event_bytes: bytes })
+    .set({ epoch: 1, last_number: copiedRecords, event_bytes: copiedBytes })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
