@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createClaudeCodeDriver } from './agent/claude-code/driver.ts';
 import type { AgentRules } from './catalog/agent-plan.ts';
 import { Agents } from './catalog/agents.ts';
+import { Clones } from './catalog/clones.ts';
 import type { FileLimits } from './catalog/file-quota.ts';
 import { Files } from './catalog/files.ts';
 import { Environments, type EnvironmentRules } from './catalog/environments.ts';
@@ -137,8 +138,11 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
     await files.recover();
     const promptFiles = new PromptFiles({ files, maxBytes: maxPromptFileBytes });
     const agentMessages = options.agentEvents === true ? new AgentMessages() : undefined;
+    const poolOptions = await withMachineDefaults(options.pool, host);
+    // They need what starts need, a core each.
+    const clones = new Clones({ host, folders, atOnce: poolOptions.maxStarts });
     const pool = new SessionPool({
-      options: await withMachineDefaults(options.pool, host),
+      options: poolOptions,
       driver: options.driver ?? claudeCode(options, host, toolEndpoint, agentMessages),
       store,
       host,
@@ -152,9 +156,8 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       ...(options.workspaces !== undefined && { workspaces: options.workspaces }),
     });
     await pool.recover();
-    const closing = new AbortController();
     const shutDown = async (drainMs: number | undefined): Promise<void> => {
-      closing.abort(
+      clones.close(
         new RoundhouseError('draining', 'The server is shutting down; retry elsewhere.'),
       );
       await pool.drain(drainMs);
@@ -173,10 +176,7 @@ export async function compose(options: ComposeOptions): Promise<Composition> {
       promptFiles,
       placeFiles: ({ tenant, workspace, ownsWorkspace }, resources) =>
         files.place(tenant, resources, { path: workspace, own: ownsWorkspace }),
-      cloneRepository: async (tenant, workspace, { path, ref }) => {
-        const repository = { path: await folders.find(tenant, path), ref };
-        await host.cloneRepository(workspace, repository, closing.signal);
-      },
+      cloneRepository: (...clone) => clones.clone(...clone),
       hasFile: (tenant, fileId) => files.has(tenant, fileId),
     });
     return {

@@ -27,7 +27,9 @@ export const poolOptionsSchema = z
       .min(1)
       .max(64)
       .optional()
-      .describe('Process starts at once. Starts, 1..64; by default the number of cores.'),
+      .describe(
+        'Process starts at once, and clones of repositories at once. Starts, 1..64; by default the number of cores.',
+      ),
     maxWaiters: z
       .number()
       .int()

@@ -41,6 +41,7 @@ beforeEach(async () => {
       port: '0',
       'workspaces-allowed': JSON.stringify([join(root, 'allowed')]),
       'pool-spares-max': '0',
+      'pool-max-starts': '1',
     },
     readFile: () => '',
   });
@@ -88,6 +89,14 @@ async function left() {
 }
 
 const NOTHING = { data: [], rows: { data: [], next: null }, workspaces: [] };
+
+/** Puts a script in the place of git. */
+async function gitThatIs(script: string): Promise<void> {
+  const bin = await folderWith('bin');
+  await writeFile(join(bin, 'git'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  vi.stubEnv('PATH', `${bin}:/usr/bin:/bin`);
+  onTestFinished(() => void vi.unstubAllEnvs());
+}
 
 /** An empty folder that the operator allows. */
 async function folderWith(name: string): Promise<string> {
@@ -142,6 +151,15 @@ describe('a session of an environment with a repository', () => {
   });
 });
 
+it('no more repositories are cloned at once than processes may start', async () => {
+  // Where it runs twice at a time, the second one fails.
+  await gitThatIs(
+    `mkdir '${root}/runs' && PATH=/usr/bin:/bin git "$@" && sleep 0.1 && rmdir '${root}/runs'`,
+  );
+  const sessions = await Promise.all([sessionIn(), sessionIn(), sessionIn()]);
+  for (const session of sessions) expect(await readIn(session, 'a.txt')).toBe('two');
+});
+
 describe('a session that can not have its clone', () => {
   it.each<[string, string, () => Promise<Partial<Workspace>>]>([
     ['is no repository', 'path', async () => ({ path: await folderWith('plain') })],
@@ -181,11 +199,7 @@ describe('a session that can not have its clone', () => {
   });
 
   it('is given up when the server closes, and leaves nothing', async () => {
-    const bin = await folderWith('bin');
-    const script = `#!/bin/sh\ntouch '${root}/begun' half\nsleep 1000 & wait\n`;
-    await writeFile(join(bin, 'git'), script, { mode: 0o755 });
-    vi.stubEnv('PATH', `${bin}:/usr/bin:/bin`);
-    onTestFinished(() => void vi.unstubAllEnvs());
+    await gitThatIs(`touch '${root}/begun' half\nsleep 1000 & wait`);
     const creating = failure(sessionIn(), Error);
     await vi.waitFor(() => readFile(join(root, 'begun')), { timeout: 10_000 });
     await running.drain('a test');

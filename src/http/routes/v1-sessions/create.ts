@@ -12,7 +12,7 @@ const OPERATION: Operation = {
   tag: 'Sessions',
   summary: 'Create a session',
   description:
-    'Of an agent, in an environment. It waits for no process: the first prompt starts one, unless a prepared one is ready. It waits for its clone, at most 120 s, where the environment gives it one.',
+    'Of an agent, in an environment. It waits for no process: the first prompt starts one, unless a prepared one is ready. Where the environment gives it a clone it waits for that: its turn among the others, then at most 120 s.',
   body: {
     schema: sessionCreateSchema,
     notes: SESSION_FIELDS,
