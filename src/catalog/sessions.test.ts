@@ -39,8 +39,7 @@ async function world(store: CatalogStore = new MemoryCatalogStore(), joined = fa
     environments,
     rules: AGENT_RULES,
     pool: fixture.pool,
-    cloneRepository: (_tenant, workspace, repository) =>
-      fixture.host.cloneRepository(workspace, repository),
+    cloneRepository: (_tenant, ...clone) => fixture.host.cloneRepository(...clone),
     promptFiles: { complete: async (_tenant, _field, inputs) => [...inputs] },
   });
   const agent = await agents.create(TENANT, anAgent());
@@ -189,6 +188,25 @@ test('a clone that fails leaves neither session nor folder nor document', async 
   const workspace = { type: 'git_clone', path: '/srv/repo', ref: null } as const;
   const draft = await draftIn(made, { workspace });
   await expect(sessions.create(TENANT, draft)).rejects.toBe(NO_DISK);
+  expect((await fixture.store.listSessions({ limit: 10 })).sessions).toEqual([]);
+  expect(fixture.host.workspaces.size).toBe(0);
+  expect((await store.list('session', { tenant: TENANT, limit: 10 })).items).toEqual([]);
+});
+
+test('whoever leaves before the prompts are sent has no session, also where the clone did not hear of it', async () => {
+  const made = await world();
+  const { fixture, sessions, store } = made;
+  const leaving = new AbortController();
+  const reason = new Error('gone');
+  vi.spyOn(fixture.host, 'cloneRepository').mockImplementation(async (_folder, _what, signal) => {
+    expect(signal).toBe(leaving.signal);
+    leaving.abort(reason);
+  });
+  const workspace = { type: 'git_clone', path: '/srv/repo', ref: null } as const;
+  const draft = await draftIn(made, { workspace });
+  const prompts: SessionDraft['prompts'] = [[{ type: 'text', text: 'Hello' }]];
+  const created = sessions.create(TENANT, { ...draft, prompts }, leaving.signal);
+  await expect(created).rejects.toBe(reason);
   expect((await fixture.store.listSessions({ limit: 10 })).sessions).toEqual([]);
   expect(fixture.host.workspaces.size).toBe(0);
   expect((await store.list('session', { tenant: TENANT, limit: 10 })).items).toEqual([]);

@@ -65,6 +65,7 @@ interface Made {
   readonly definition: SessionDefinition;
   readonly workspace: Workspace;
   readonly inputs: readonly SessionInput[];
+  readonly signal: AbortSignal | undefined;
 }
 
 /** What of the pool the resource works with. */
@@ -109,13 +110,14 @@ export type PlaceFiles = (
 ) => Promise<void>;
 
 /**
- * Clones a repository of this host into the folder that was made for a session. Rejects where that can't be: then there is no
- * session.
+ * Clones a repository of this host into the folder that was made for a session. Rejects where that can't be, and with the
+ * signal's reason when that aborts: then there is no session.
  */
 export type CloneRepository = (
   tenant: string,
   ownWorkspace: string,
   repository: RepositoryToClone,
+  signal?: AbortSignal,
 ) => Promise<void>;
 
 export interface SessionsParts {
@@ -150,9 +152,10 @@ export class Sessions {
    * resolves. Rejects with `not_found` or `agent_archived`, `environment_archived` for what it is made of, with
    * `unsupported_field` for an agent that this host can't run, `invalid_request` for a budget that can't be kept, as
    * {@link PromptFiles.complete} does, with what the pool refuses a new session or a prompt for, with what
-   * {@link Host.cloneRepository} refuses, which it waits for; then there is none.
+   * {@link Host.cloneRepository} refuses, which it waits for, or with the reason of `signal` when that aborts before the
+   * prompts are sent; then there is none.
    */
-  async create(tenant: string, draft: SessionDraft): Promise<SessionView> {
+  async create(tenant: string, draft: SessionDraft, signal?: AbortSignal): Promise<SessionView> {
     const { environments, rules, pool, promptFiles } = this.#parts;
     const agent = await this.#agentOf(tenant, draft.agent);
     const environment = inUse(await environments.get(tenant, draft.environmentId), 'environment');
@@ -171,7 +174,7 @@ export class Sessions {
     const prompts = draft.prompts.map((content) => ({ kind: 'prompt', content }) as const);
     const inputs = await promptFiles.complete(tenant, 'initial_events', prompts);
     const { workspace, limits } = environment.body;
-    return this.#make(tenant, { definition, workspace, inputs }, (announce) =>
+    return this.#make(tenant, { definition, workspace, inputs, signal }, (announce) =>
       pool.createSession({
         tenant,
         agent: options,
@@ -187,12 +190,13 @@ export class Sessions {
    * Makes a session that begins as a copy of another one, archived or not, up to a complete point; what was given to that one
    * is given to it: the agent, the environment, metadata, files that are still there, a budget of the same height, limits; a clone is made anew, as
    * the environment says now. Rejects with `not_found`, `environment_archived`, `session_busy`, and with what the pool refuses
-   * a fork for, or the host a clone; then there is none.
+   * a fork for, the host a clone, or `signal` when it aborts; then there is none.
    */
   async fork(
     tenant: string,
     id: string,
     { eventId, title }: SessionForkDraft,
+    signal?: AbortSignal,
   ): Promise<SessionView> {
     const { environments, pool } = this.#parts;
     const { body } = (await this.view(tenant, id)).kept;
@@ -206,7 +210,7 @@ export class Sessions {
       forkedFrom: { sessionId: id, eventId: eventId ?? null, missingFiles: missing },
     };
     const { workspace } = environment.body;
-    return this.#make(tenant, { definition, workspace, inputs: [] }, (announce) =>
+    return this.#make(tenant, { definition, workspace, inputs: [], signal }, (announce) =>
       pool.forkSession(tenant, id, { eventId, announce }),
     );
   }
@@ -293,7 +297,7 @@ export class Sessions {
    */
   async #make(
     tenant: string,
-    { definition, workspace, inputs }: Made,
+    { definition, workspace, inputs, signal }: Made,
     makeRow: (announce: Announce) => Promise<SessionRow>,
   ): Promise<SessionView> {
     let kept: Kept<SessionDefinition> | undefined;
@@ -302,10 +306,12 @@ export class Sessions {
         kept = await this.#documents.create(tenant, definition, id);
         // Before the session is there, so that nobody prompts it in half a clone.
         if (workspace.type === 'git_clone' && ownWorkspace !== undefined)
-          await this.#parts.cloneRepository(tenant, ownWorkspace, workspace);
+          await this.#parts.cloneRepository(tenant, ownWorkspace, workspace, signal);
       });
       if (definition.resources.length > 0)
         await this.#parts.placeFiles?.(row, definition.resources);
+      // Nobody knows it yet. What it is prompted for from here on may have been done before it could be taken back.
+      signal?.throwIfAborted();
       await this.#send(tenant, row.id, inputs);
       return this.#documents.found(row.id, kept && (await this.#view(tenant, kept)));
     } catch (error) {

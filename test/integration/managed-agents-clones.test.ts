@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BadRequestError, toFile, type Anthropic } from '@anthropic-ai/sdk';
+import { APIUserAbortError, BadRequestError, toFile, type Anthropic } from '@anthropic-ai/sdk';
 import type { EnvironmentCreateParams } from '@anthropic-ai/sdk/resources/beta/environments/environments';
 import type {
   BetaManagedAgentsSession,
@@ -17,6 +17,7 @@ import {
 import { NO_TELEMETRY } from '../../src/telemetry/telemetry.ts';
 import { failure } from '../support/catalog-server.ts';
 import { gitIn, makeRepository } from '../support/git-repository.ts';
+import { processesOf } from '../support/leftovers.ts';
 import { officialClient } from '../support/official-client.ts';
 
 type Workspace = { type: 'git_clone'; path: string; ref?: string };
@@ -73,6 +74,13 @@ async function sessionIn(
   return client.beta.sessions.create({ agent, environment_id, ...over });
 }
 
+function createdIn(
+  environment_id: string,
+  signal?: AbortSignal,
+): Promise<BetaManagedAgentsSession> {
+  return client.beta.sessions.create({ agent, environment_id }, { signal: signal ?? null });
+}
+
 function workspaceOf({ id }: { id: string }): string {
   return join(root, 'data/workspaces', id);
 }
@@ -86,6 +94,11 @@ async function left() {
   const { data } = await client.beta.sessions.list({ include_archived: true });
   const rows: unknown = await (await fetch(`${running.url}/sessions`)).json();
   return { data, rows, workspaces: await readdir(join(root, 'data/workspaces')) };
+}
+
+/** Not the word that is left beside a folder that is being filled. */
+function isFolder(name: string): boolean {
+  return !name.includes('.');
 }
 
 const NOTHING = { data: [], rows: { data: [], next: null }, workspaces: [] };
@@ -197,6 +210,39 @@ describe('a session that can not have its clone', () => {
     expect(message).toContain('roundhouse.workspace.path: ');
     expect(await left()).toEqual(NOTHING);
   });
+
+  it.each(['session', 'fork'])(
+    'is given up when its client leaves, cloned or waiting for that: a %s',
+    async (kind) => {
+      const environment = await environmentWith({ type: 'git_clone', path: source });
+      const original = await createdIn(environment);
+      await gitThatIs(`sleep 1000 &\ntouch '${root}/begun'\nwait`);
+      const make = (signal: AbortSignal): Promise<unknown> =>
+        kind === 'session'
+          ? createdIn(environment, signal)
+          : client.post(`/v1/sessions/${original.id}/roundhouse/fork`, { body: {}, signal });
+      const [first, second] = [new AbortController(), new AbortController()];
+      const made = [failure(make(first.signal), APIUserAbortError)];
+      await vi.waitFor(() => readFile(join(root, 'begun')), { timeout: 10_000 });
+      made.push(failure(make(second.signal), APIUserAbortError));
+      // It has its folder, and waits for its turn.
+      await expect.poll(async () => (await left()).workspaces.filter(isFolder)).toHaveLength(3);
+      for (const leaving of [second, first]) {
+        const { length } = (await left()).workspaces.filter(isFolder);
+        leaving.abort();
+        await expect
+          .poll(async () => (await left()).workspaces.filter(isFolder))
+          .toHaveLength(length - 1);
+      }
+      await Promise.all(made);
+      expect(await left()).toMatchObject({
+        data: [{ id: original.id }],
+        rows: { data: [{ id: original.id }] },
+        workspaces: [original.id],
+      });
+      expect(processesOf(root)).toEqual([]);
+    },
+  );
 
   it('is given up when the server closes, and leaves nothing', async () => {
     await gitThatIs(`touch '${root}/begun' half\nsleep 1000 & wait`);

@@ -129,8 +129,7 @@ export async function catalogServer(options: CatalogServerOptions = {}): Promise
     pool,
     promptFiles,
     ...(options.placeFiles !== undefined && { placeFiles: options.placeFiles }),
-    cloneRepository: (_tenant, workspace, repository) =>
-      fixture.host.cloneRepository(workspace, repository),
+    cloneRepository: (_tenant, ...clone) => fixture.host.cloneRepository(...clone),
   });
   const { app } = testApp(http, new FakePool(), {
     pool,

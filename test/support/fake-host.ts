@@ -66,7 +66,11 @@ export class FakeHost implements Host {
   }
 
   /** Remembers what, and where. */
-  cloneRepository(workspace: string, repository: RepositoryToClone): Promise<void> {
+  cloneRepository(
+    workspace: string,
+    repository: RepositoryToClone,
+    _signal?: AbortSignal,
+  ): Promise<void> {
     this.cloned.push({ ...repository, workspace });
     return Promise.resolve();
   }

@@ -5,6 +5,7 @@ import {
 } from '../../../dialects/managed-agents/session-fork.ts';
 import { toSession } from '../../../dialects/managed-agents/sessions.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { clientGoneSignal } from '../../client-presence.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 import { managedSessionParams, type ManagedSessionParams } from '../v1-sessions/params.ts';
 import { extendedSessionAnswer } from './answer.ts';
@@ -32,14 +33,16 @@ const OPERATION: Operation = {
   ],
 };
 
-/** `POST /v1/sessions/:sessionId/roundhouse/fork`: a session of its own that begins as a copy. */
+/** `POST /v1/sessions/:sessionId/roundhouse/fork`: a session of its own that begins as a copy, unless the client leaves before it is there. */
 export function forkSessionRoute(app: FastifyInstance, { catalog }: CatalogDependencies): void {
   app.post<ManagedSessionParams>(
     '/v1/sessions/:sessionId/roundhouse/fork',
     described(OPERATION),
-    async (request) => {
+    async (request, reply) => {
       const fork = parseSessionFork(request.body);
-      return toSession(await catalog.sessions.fork(request.tenant, request.params.sessionId, fork));
+      const { sessionId } = request.params;
+      const signal = clientGoneSignal(reply.raw);
+      return toSession(await catalog.sessions.fork(request.tenant, sessionId, fork, signal));
     },
   );
 }

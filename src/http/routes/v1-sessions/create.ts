@@ -4,6 +4,7 @@ import { sessionAnswer } from '../../../dialects/managed-agents/session-answer.t
 import { sessionCreateSchema } from '../../../dialects/managed-agents/session-schema.ts';
 import { parseSessionCreate, toSession } from '../../../dialects/managed-agents/sessions.ts';
 import type { CatalogDependencies } from '../../catalog-deps.ts';
+import { clientGoneSignal } from '../../client-presence.ts';
 import { SESSION_ERRORS } from '../../openapi/error-codes.ts';
 import { described, type Operation } from '../../openapi/operation.ts';
 
@@ -34,14 +35,17 @@ const OPERATION: Operation = {
   ],
 };
 
-/** `POST /v1/sessions`: makes a session of an agent, in an environment. Waits for no process. */
+/**
+ * `POST /v1/sessions`: makes a session of an agent, in an environment. Waits for no process; a client that leaves before it is
+ * there has none.
+ */
 export function createManagedSessionRoute(
   app: FastifyInstance,
   { catalog, options }: CatalogDependencies,
 ): void {
-  app.post('/v1/sessions', described(OPERATION), async (request) =>
-    toSession(
-      await catalog.sessions.create(request.tenant, parseSessionCreate(request.body, options)),
-    ),
-  );
+  app.post('/v1/sessions', described(OPERATION), async (request, reply) => {
+    const draft = parseSessionCreate(request.body, options);
+    const signal = clientGoneSignal(reply.raw);
+    return toSession(await catalog.sessions.create(request.tenant, draft, signal));
+  });
 }
