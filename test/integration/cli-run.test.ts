@@ -201,6 +201,19 @@ describe('roundhouse run', () => {
     expect(sentTo('DELETE /v1/sessions/sesn_1')).toHaveLength(1);
   });
 
+  it.each(['GET /v1/models', 'POST /v1/agents', 'POST /v1/environments', 'POST /v1/sessions'])(
+    'leaves at Ctrl-C while its session is made, at %s, and lets the server know',
+    async (route) => {
+      const left = api.hold(route);
+      const running = run('Hello');
+      await expect.poll(() => sentTo(route)).toHaveLength(1);
+      running.interrupt();
+      await left;
+      expect(await running.ended).toEqual({ code: 130, stdout: '', stderr: '' });
+      expect(sentTo(SEND)).toEqual([]);
+    },
+  );
+
   it('follows its turn over a connection that breaks, and writes nothing twice', async () => {
     const running = run('Hello');
     const stream = await begun();

@@ -33,6 +33,7 @@ export class SessionApi {
   readonly #waiting: (() => void)[] = [];
   readonly #answers = new Map<string, { status: number; body: unknown }>();
   readonly #once = new Map<string, { status: number; body: unknown }>();
+  readonly #held = new Map<string, () => void>();
   #url = '';
 
   static async start(): Promise<SessionApi> {
@@ -66,6 +67,11 @@ export class SessionApi {
   /** Answers it as before again. */
   answerNoMore(route: string): void {
     this.#answers.delete(route);
+  }
+
+  /** Leaves the next one without an answer. Settles when its client has left. */
+  hold(route: string): Promise<void> {
+    return new Promise((resolve) => this.#held.set(route, resolve));
   }
 
   /** The n-th stream that was opened, when it is; 1 is the first. */
@@ -104,7 +110,10 @@ export class SessionApi {
     const route = `${request.method} ${pathname}`;
     const answer = this.#once.get(route) ?? this.#answers.get(route);
     this.#once.delete(route);
-    if (answer !== undefined) json(response, answer.status, answer.body);
+    const onLeft = this.#held.get(route);
+    this.#held.delete(route);
+    if (onLeft !== undefined) response.once('close', onLeft);
+    else if (answer !== undefined) json(response, answer.status, answer.body);
     else if (pathname.endsWith('/events/stream')) this.#open(request, response, searchParams);
     else json(response, 404, wireError('not_found_error', `No answer to ${pathname}.`));
     for (const wake of this.#waiting.splice(0)) wake();

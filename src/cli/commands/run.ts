@@ -71,7 +71,8 @@ export function run(
     const made = flags.session === undefined;
     const interrupts = new RunInterrupts(context);
     try {
-      const sessionId = flags.session ?? (await makeOne(command, flags)).id;
+      const sessionId = flags.session ?? (await makeOne(command, flags, interrupts.signal));
+      if (sessionId === undefined) return EXIT_CODES.left;
       try {
         return await oneTurn({ command, context, flags, sessionId, prompt, piped, interrupts });
       } finally {
@@ -162,18 +163,30 @@ async function promptOf({ stdin }: CliContext): Promise<string> {
   throw new UsageError('Expected a prompt: as an argument, or on stdin.');
 }
 
-function makeOne({ client }: ServerCommand, flags: RunFlags): Promise<{ id: string }> {
+/** Undefined where the person has left meanwhile: then the server lets go of it. */
+async function makeOne(
+  { client }: ServerCommand,
+  flags: RunFlags,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { agent, environment, model, system, tools, ask } = flags;
-  return makeSession({
-    client,
-    agent,
-    environment,
-    model,
-    system,
-    purpose: 'run',
-    ...(tools !== undefined && { tools }),
-    ...(ask !== undefined && { ask }),
-  });
+  try {
+    const session = await makeSession({
+      client,
+      agent,
+      environment,
+      model,
+      system,
+      purpose: 'run',
+      signal,
+      ...(tools !== undefined && { tools }),
+      ...(ask !== undefined && { ask }),
+    });
+    return session.id;
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
 }
 
 /** On a terminal the model's text must not command it; whoever reads a pipe gets it as it is. */

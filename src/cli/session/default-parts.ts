@@ -28,58 +28,64 @@ export interface SessionParts extends ToolFlags {
   readonly system?: string | undefined;
   /** Which command makes it. */
   readonly purpose: string;
+  /** Gives it up: then the server has none. Default: it is waited for. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Makes a session. What it needs and nobody named is found, or made once and kept: see docs/decisions/0042. */
 export async function makeSession(parts: SessionParts): Promise<{ id: string; model: string }> {
-  const { client, purpose, system } = parts;
+  const { client, purpose, signal, system } = parts;
   if (parts.workspace !== undefined && parts.environment !== undefined) {
     throw new UsageError('--workspace and --environment: expected one of them, got both.');
   }
-  const model = parts.model ?? (parts.agent === undefined ? await firstModel(client) : undefined);
+  const model = parts.model ?? (parts.agent === undefined ? await firstModel(parts) : undefined);
   const tools = toolset(parts);
   const reference = parts.agent === undefined ? undefined : agentReference(parts.agent);
   const session = await client.beta.sessions.create(
     {
       agent: {
-        ...(reference ?? { id: await sharedAgent(client, model ?? (await firstModel(client))) }),
+        ...(reference ?? { id: await sharedAgent(parts, model ?? (await firstModel(parts))) }),
         type: 'agent_with_overrides',
         ...(model !== undefined && { model }),
         ...(system !== undefined && { system }),
         ...(tools !== undefined && { tools: [tools] }),
       },
-      environment_id: parts.environment ?? (await sharedEnvironment(client, parts.workspace)),
+      environment_id: parts.environment ?? (await sharedEnvironment(parts, parts.workspace)),
       metadata: { [MARK]: purpose },
     },
-    { timeout: SESSION_TIMEOUT_MS },
+    { timeout: SESSION_TIMEOUT_MS, signal },
   );
   return { id: session.id, model: session.agent.model.id };
 }
 
-async function firstModel(client: Anthropic): Promise<string> {
-  const { data } = await client.models.list();
+/** How the server is asked for what a session is made of. */
+type Reach = Pick<SessionParts, 'client' | 'signal'>;
+
+async function firstModel({ client, signal }: Reach): Promise<string> {
+  const { data } = await client.models.list({}, { signal });
   return data[0]?.id ?? 'default';
 }
 
 /** An agent without tools and without a system prompt of its own: a session lays over it what it is asked for. */
-async function sharedAgent(client: Anthropic, model: string): Promise<string> {
+async function sharedAgent({ client, signal }: Reach, model: string): Promise<string> {
   const found = await findMarked('agent', (page) =>
-    client.beta.agents.list({ limit: PAGE_SIZE, ...page }),
+    client.beta.agents.list({ limit: PAGE_SIZE, ...page }, { signal }),
   );
   if (found !== undefined) return found;
   const name = 'Roundhouse command line';
-  return (await client.beta.agents.create({ name, model, metadata: { [MARK]: 'agent' } })).id;
+  const params = { name, model, metadata: { [MARK]: 'agent' } };
+  return (await client.beta.agents.create(params, { signal })).id;
 }
 
 /** One for fresh folders, and one for each folder that was named. */
 async function sharedEnvironment(
-  client: Anthropic,
+  { client, signal }: Reach,
   workspace: string | undefined,
 ): Promise<string> {
   const purpose =
     workspace === undefined ? 'fresh' : createHash('sha256').update(workspace).digest('hex');
   const found = await findMarked(purpose, (page) =>
-    client.beta.environments.list({ limit: PAGE_SIZE, ...page }),
+    client.beta.environments.list({ limit: PAGE_SIZE, ...page }, { signal }),
   );
   if (found !== undefined) return found;
   const params: EnvironmentCreateParams & { roundhouse?: object } = {
@@ -90,7 +96,7 @@ async function sharedEnvironment(
       roundhouse: { workspace: { type: 'folder', path: workspace } },
     }),
   };
-  return (await client.beta.environments.create(params)).id;
+  return (await client.beta.environments.create(params, { signal })).id;
 }
 
 interface Marked {
