@@ -7,11 +7,6 @@ import { UsageError } from '../usage-error.ts';
 
 /** Until the headers of an answer are there. The server starts nothing for any of the requests that this is for. */
 const ANSWER_TIMEOUT_MS = 60_000;
-/**
- * The same, where a session is made: it waits for the clone that its environment may want, for which the server has 120 s. Who
- * gives up earlier leaves a session behind that nobody knows.
- */
-export const SESSION_TIMEOUT_MS = 180_000;
 /** A header must be sent; a server without keys takes any. */
 const NO_KEY = 'none';
 /** What a header can hold, and no blank: anything else would be told, with the key in it, by whoever builds the header. */

@@ -8,6 +8,7 @@ import {
 import type { Connection } from './connection.ts';
 import { CLIENT_KEY_ENV } from '../../config/environment-names.ts';
 import { failureText } from '../failure.ts';
+import { SessionTimeout } from './new-session.ts';
 import { typedCommand } from '../context.ts';
 import { withoutSecrets } from '../output/without-secrets.ts';
 
@@ -20,6 +21,7 @@ export function requestFailure(
 }
 
 function words(error: unknown, url: string): string {
+  if (error instanceof SessionTimeout) return error.message;
   if (error instanceof APIConnectionTimeoutError) {
     return `The server at ${url} did not answer in time. Look at its log, or try again.`;
   }

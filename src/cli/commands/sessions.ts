@@ -14,7 +14,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { isFields, readDefinition, type Fields } from '../client/definition-file.ts';
 import { listPages, type ListFlags } from '../client/list-pages.ts';
 import { pairs, requiredText, withFlags } from '../client/field-flags.ts';
-import { SESSION_TIMEOUT_MS } from '../client/connection.ts';
+import { newSession } from '../client/new-session.ts';
 import { showListing } from '../client/show-listing.ts';
 import { UsageError } from '../usage-error.ts';
 import { withServer } from '../client/with-server.ts';
@@ -84,7 +84,7 @@ export function createSession(flags: SessionCreateFlags, context: CliContext): P
   return withServer(flags, context, async ({ client, out }) => {
     const fields = await readDefinition(flags.file, context);
     const params = sessionParams(fields, flags);
-    out.made(await client.beta.sessions.create(params, { timeout: SESSION_TIMEOUT_MS }));
+    out.made(await newSession(client, params));
   });
 }
 

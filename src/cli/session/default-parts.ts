@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 
 import type { ToolFlags } from '../client/toolset.ts';
 import { agentReference } from '../client/agent-reference.ts';
-import { SESSION_TIMEOUT_MS } from '../client/connection.ts';
+import { newSession } from '../client/new-session.ts';
 import { toolset } from '../client/toolset.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -41,7 +41,8 @@ export async function makeSession(parts: SessionParts): Promise<{ id: string; mo
   const model = parts.model ?? (parts.agent === undefined ? await firstModel(parts) : undefined);
   const tools = toolset(parts);
   const reference = parts.agent === undefined ? undefined : agentReference(parts.agent);
-  const session = await client.beta.sessions.create(
+  const session = await newSession(
+    client,
     {
       agent: {
         ...(reference ?? { id: await sharedAgent(parts, model ?? (await firstModel(parts))) }),
@@ -53,7 +54,7 @@ export async function makeSession(parts: SessionParts): Promise<{ id: string; mo
       environment_id: parts.environment ?? (await sharedEnvironment(parts, parts.workspace)),
       metadata: { [MARK]: purpose },
     },
-    { timeout: SESSION_TIMEOUT_MS, signal },
+    signal,
   );
   return { id: session.id, model: session.agent.model.id };
 }
