@@ -200,8 +200,9 @@ describe('our extension', () => {
     ];
     expect(every).toHaveLength(Object.keys(turnLimitsSchema.shape).length);
     const limitsOf20s = Object.fromEntries(every.map((name) => [name, 20_000]));
-    const environment = await create({ name: 'a', roundhouse: { limits: limitsOf20s } });
-    expect(extensionOf(environment)?.limits).toEqual(limitsOf20s);
+    const all = { ...limitsOf20s, first_message_ms: 19_999 };
+    const environment = await create({ name: 'a', roundhouse: { limits: all } });
+    expect(extensionOf(environment)?.limits).toEqual(all);
     const { id } = environment;
     const nothing = Object.fromEntries(every.map((name) => [name, null]));
     const limits = { ...nothing, turn_ms: 5_000, tool_ms: 1_000 };
@@ -215,6 +216,24 @@ describe('our extension', () => {
         start_ms: 2_000,
       });
     }
+  });
+
+  it('holds its limits against each other, also after a patch', async () => {
+    const refused = async (request: Promise<unknown>, first: number, silence: number) => {
+      const { message } = await failure(request, BadRequestError);
+      expect(message).toContain(
+        `roundhouse.limits.first_message_ms: expected less than roundhouse.limits.silence_ms (${silence}), got ${first}; `,
+      );
+    };
+    const both = { first_message_ms: 100_000, silence_ms: 10_000 };
+    await refused(create({ name: 'a', roundhouse: { limits: both } }), 100_000, 10_000);
+    const [first, silence] = [{ first_message_ms: 10_000 }, { silence_ms: 10_000 }];
+    const { id } = await create({ name: 'a', roundhouse: { limits: first } });
+    await refused(update(id, { roundhouse: { limits: silence } }), 10_000, 10_000);
+    const limits = { ...silence, first_message_ms: null };
+    const patched = await update(id, { roundhouse: { limits } });
+    expect(extensionOf(patched)?.limits).toEqual(silence);
+    await refused(update(id, { roundhouse: { limits: first } }), 10_000, 10_000);
   });
 
   it('keeps variables by name and never shows a secret again, in no answer', async () => {

@@ -1,6 +1,7 @@
 import type { BetaEnvironment } from '@anthropic-ai/sdk/resources/beta/environments/environments';
 import type { EnvironmentDefinition, Variable, Workspace } from '../../definitions/environment.ts';
 import type { Kept } from '../../definitions/kept.ts';
+import type { TurnLimits } from '../../definitions/turn-limits.ts';
 import { RoundhouseError } from '../../errors.ts';
 import { checkMetadata, patched } from './common-schema.ts';
 import {
@@ -111,11 +112,22 @@ function isVariable([first, second]: readonly PropertyKey[]): boolean {
 
 function checked(definition: EnvironmentDefinition): EnvironmentDefinition {
   checkMetadata(definition.metadata);
+  checkLimits(definition.limits);
   const count = Object.keys(definition.variables).length;
   if (count <= MAX_VARIABLES) return definition;
   throw new RoundhouseError(
     'invalid_request',
     `roundhouse.variables: expected at most ${MAX_VARIABLES}, got ${count}; remove some`,
+  );
+}
+
+/** As the configuration asks for: a process that takes no prompt must show before a silence does. */
+function checkLimits({ firstMessageMs, silenceMs }: Partial<TurnLimits> = {}): void {
+  if (firstMessageMs === undefined || silenceMs === undefined) return;
+  if (firstMessageMs < silenceMs) return;
+  throw new RoundhouseError(
+    'invalid_request',
+    `roundhouse.limits.first_message_ms: expected less than roundhouse.limits.silence_ms (${silenceMs}), got ${firstMessageMs}; lower it, or raise the other`,
   );
 }
 
