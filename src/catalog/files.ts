@@ -179,8 +179,9 @@ export class Files {
     for (const { file_id: id } of resources) await this.#readable(tenant, id);
     await this.#host.placeFiles(
       path,
-      resources.map(({ file_id: id, mount_path: mountPath }) => ({
+      resources.map(({ file_id: id, mount_path: mountPath }, index) => ({
         mountPath,
+        field: `resources.${index}.mount_path`,
         open: async () => (await this.open(tenant, id)).bytes,
       })),
     );

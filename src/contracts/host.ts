@@ -34,6 +34,8 @@ export type FoundFolder =
 export interface FileToPlace {
   /** What a client has said, as `mountSegments` reads it. */
   readonly mountPath: string;
+  /** What the client calls that in its request, for what is refused: `resources.0.mount_path`. */
+  readonly field: string;
   /** Gives its bytes; called once, when its turn has come. */
   open(): Promise<AsyncIterable<Uint8Array>>;
 }

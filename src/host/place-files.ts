@@ -30,8 +30,8 @@ export async function placeFiles(workspace: string, files: readonly FileToPlace[
   const made: Made[] = [];
   try {
     for (const file of files) {
-      const segments = segmentsOf(file.mountPath);
-      await onDisk(file.mountPath, () => place(workspace, segments, file, made));
+      const segments = segmentsOf(file);
+      await onDisk(file, () => place(workspace, segments, file, made));
     }
   } catch (error) {
     for (const each of made.toReversed()) await takeAway(workspace, each);
@@ -39,12 +39,12 @@ export async function placeFiles(workspace: string, files: readonly FileToPlace[
   }
 }
 
-function segmentsOf(mountPath: string): readonly string[] {
+function segmentsOf({ field, mountPath }: FileToPlace): readonly string[] {
   const segments = mountSegments(mountPath);
   if (segments !== undefined) return segments;
   throw new RoundhouseError(
     'invalid_request',
-    `mount_path: expected ${MOUNT_PATH_RULE}, got ${JSON.stringify(mountPath.slice(0, 200))}`,
+    `${field}: expected ${MOUNT_PATH_RULE}, got ${JSON.stringify(mountPath.slice(0, 200))}`,
   );
 }
 
@@ -116,7 +116,7 @@ async function openFolder(path: string, name = path): Promise<Folder> {
   return { handle, prefix };
 }
 
-async function onDisk(mountPath: string, work: () => Promise<void>): Promise<void> {
+async function onDisk({ field, mountPath }: FileToPlace, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -125,7 +125,7 @@ async function onDisk(mountPath: string, work: () => Promise<void>): Promise<voi
     if (code !== undefined && IN_THE_WAY.includes(code)) {
       throw new RoundhouseError(
         'invalid_request',
-        `mount_path: expected a place where nothing stands and folders (no links) on the way, got ${JSON.stringify(mountPath)} (${code}); choose another one`,
+        `${field}: expected a place where nothing stands and folders (no links) on the way, got ${JSON.stringify(mountPath)} (${code}); choose another one`,
         { cause: error },
       );
     }

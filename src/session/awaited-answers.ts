@@ -16,6 +16,8 @@ export interface ClientAnswer {
   readonly toolUseEventId: string;
   /** The event to be kept. */
   readonly body: AnswerEvent;
+  /** What its request calls it, for what is refused: `events.0`. Default `answers`. */
+  readonly field?: string;
 }
 
 /** The answer that an event is, if it is one. */
@@ -27,6 +29,11 @@ export function answerIn(body: SessionEvent): ClientAnswer | undefined {
     default:
       return undefined;
   }
+}
+
+/** Why an answer is not taken. `answer`: undefined where none was given. */
+export function refusedAnswer(answer: ClientAnswer | undefined, message: string): RoundhouseError {
+  return new RoundhouseError('invalid_request', `${answer?.field ?? 'answers'}: ${message}.`);
 }
 
 /** A call that is in the log. */
@@ -101,15 +108,16 @@ export class AwaitedAnswers {
     const { remaining } = this;
     const awaits = `the session awaits an answer to ${remaining.join(', ')}`;
     const seen = new Set<string>();
-    for (const { toolUseEventId, body } of answers) {
+    for (const answer of answers) {
+      const { toolUseEventId, body } = answer;
       const asked = this.#asked.get(toolUseEventId);
       if (asked === undefined || eventIdOf(body) !== toolUseEventId)
-        throw refused(`${toolUseEventId} is no call that waits; ${awaits}`);
+        throw refusedAnswer(answer, `${toolUseEventId} is no call that waits; ${awaits}`);
       const wanted = asked.ofClient === true ? 'user.custom_tool_result' : 'user.tool_confirmation';
       if (body.type !== wanted)
-        throw refused(`${toolUseEventId} wants a ${wanted}, got a ${body.type}`);
+        throw refusedAnswer(answer, `${toolUseEventId} wants a ${wanted}, got a ${body.type}`);
       if (asked.answer !== undefined || seen.has(toolUseEventId))
-        throw refused(`${toolUseEventId} is answered already; ${awaits}`);
+        throw refusedAnswer(answer, `${toolUseEventId} is answered already; ${awaits}`);
       seen.add(toolUseEventId);
     }
   }
@@ -219,8 +227,4 @@ function unknownOutcome(toolName: string): PermissionDecision {
 function notCarriedOut(toolName: string): PermissionDecision {
   const message = `This call of ${toolName} was not carried out: the process was ended before it came to it. Call it again if it is still needed.`;
   return { behavior: 'deny', message };
-}
-
-function refused(message: string): RoundhouseError {
-  return new RoundhouseError('invalid_request', `answers: ${message}.`);
 }

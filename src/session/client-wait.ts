@@ -1,5 +1,5 @@
 import type { Activity } from './activity.ts';
-import type { AnswerEvent, ClientAnswer } from './awaited-answers.ts';
+import { refusedAnswer, type AnswerEvent, type ClientAnswer } from './awaited-answers.ts';
 import type { Journal } from './journal.ts';
 import type { Attachment, SessionLink } from './link.ts';
 import type { Refusal } from './refusal.ts';
@@ -10,7 +10,7 @@ import type { TurnRunner } from './turn-runner.ts';
 import type { TurnStanding } from './turn-standing.ts';
 import type { Turn } from './turn.ts';
 import type { SessionRow } from '../contracts/session-store.ts';
-import { asRoundhouseError, RoundhouseError } from '../errors.ts';
+import { asRoundhouseError } from '../errors.ts';
 import type { NewRecord, TurnEnd } from '../events/record.ts';
 
 export interface ClientWaitParts {
@@ -90,8 +90,8 @@ export class ClientWait {
     const { state } = this.#parts.activity;
     if (state.name !== 'waiting' || state.turn.cause !== undefined) {
       const { name } = this.#parts.journal.row;
-      const message = `answers: session ${name} awaits none. Read its last session.status_idle: it names the calls that wait, if any does.`;
-      throw new RoundhouseError('invalid_request', message);
+      const message = `session ${name} awaits none. Read its last session.status_idle: it names the calls that wait, if any does`;
+      throw refusedAnswer(answers[0], message);
     }
     const { turn } = state;
     turn.asked.check(answers);

@@ -304,6 +304,11 @@ function admitAll(count: number, admitTurn: TurnIntakeParts['admitTurn']): (() =
   return admitted;
 }
 
+/** The answers among the events of a request, by their places in it. */
 function answersIn(inputs: readonly PlannedInput[]): ClientAnswer[] {
-  return inputs.flatMap(({ events }) => events.flatMap((body) => answerIn(body) ?? []));
+  const events = inputs.flatMap((each) => each.events);
+  return events.flatMap((body, index) => {
+    const answer = answerIn(body);
+    return answer === undefined ? [] : { ...answer, field: `events.${index}` };
+  });
 }

@@ -452,7 +452,7 @@ describe('a body', () => {
       { tools: [{ ...toolset, configs: [{ name: 'bash', type: 'read' }] }] },
     ],
     [
-      'tools.0.configs.1',
+      'tools.0.configs.1.name',
       { tools: [{ ...toolset, configs: [{ name: 'bash' }, { name: 'bash' }] }] },
     ],
     [

@@ -342,8 +342,10 @@ describe('a call that waits for leave', () => {
     const [call = ''] = reason?.type === 'requires_action' ? reason.event_ids : [];
     const before = (await allEvents(alice, id)).length;
     const sent = events.send(id, { events: [message('more'), answer(call), answer('sevt_none')] });
-    await expect(sent).rejects.toBeInstanceOf(BadRequestError);
+    await expect(sent).rejects.toThrow('"events.2: sevt_none is no call that waits; ');
     expect(await allEvents(alice, id)).toHaveLength(before);
+    const twice = events.send(id, { events: [answer(call), answer(call)] });
+    await expect(twice).rejects.toThrow(`"events.1: ${call} is answered already; `);
     const allowed = { ...answer(call), deny_message: 'no' };
     await expect(events.send(id, { events: [allowed] })).rejects.toBeInstanceOf(BadRequestError);
   });
@@ -373,6 +375,12 @@ describe('a request', () => {
       [{ type: 'user.define_outcome', description: 'a', rubric: { type: 'text', content: 'b' } }],
       'unsupported_field',
       'events.0',
+    ],
+    [
+      'an answer that nothing waits for',
+      [message('a'), answer('sevt_none')],
+      'invalid_request',
+      'events.1: session sesn_',
     ],
     [
       'a thread',

@@ -121,7 +121,9 @@ describe('a session that is made with files', () => {
       { type: 'file', file_id, mount_path: '/a/b' },
       { type: 'file', file_id, mount_path: '/a/b/c' },
     ]);
-    expect((await failure(within, BadRequestError)).message).toContain('(ENOTDIR)');
+    expect((await failure(within, BadRequestError)).message).toMatch(
+      /"resources\.1\.mount_path: expected a place .* got \\"\/a\/b\/c\\" \(ENOTDIR\)/,
+    );
     expect((await alice.beta.sessions.list()).data).toEqual([]);
     expect(await inWorkspaces()).toEqual([]);
   });

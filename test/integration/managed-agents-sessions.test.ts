@@ -286,8 +286,15 @@ describe('what a session is made of', () => {
       { workspace: `/workspaces/${session.id}`, resources: [{ file_id: 'file_1' }, {}] },
     ]);
     await failure(create({ resources: [file('file_none')] }), Error);
-    const twice = create({ resources: [file('a', '/x'), file('b', '/x')] });
-    expect((await failure(twice, BadRequestError)).message).toContain('resources.1');
+    const twice = create({ resources: [file('a', '/a/x'), file('b', '/a/x')] });
+    expect((await failure(twice, BadRequestError)).message).toMatch(
+      /"resources\.1\.mount_path: expected a different one .*, got \\"\/a\/x\\""/,
+    );
+    // Both stand where no word was said of it.
+    const unsaid = create({ resources: [file('a'), file('a')] });
+    expect((await failure(unsaid, BadRequestError)).message).toMatch(
+      /"resources\.1\.mount_path: expected .* \(\\"\/mnt\/session\/uploads\/a\\" stands there twice\), got nothing"/,
+    );
     expect(await ids()).toEqual([session.id]);
     expect(await rows()).toHaveLength(1);
   });

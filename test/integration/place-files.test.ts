@@ -22,6 +22,8 @@ import { pieces } from '../conformance/file-store.ts';
 import { failsWith } from '../conformance/session-samples.ts';
 
 let root: string;
+const FIELD = 'resources.0.mount_path';
+
 let host: Host;
 let workspace: string;
 
@@ -34,7 +36,7 @@ beforeEach(async () => {
 });
 
 function file(mountPath: string, text = 'the text'): FileToPlace {
-  return { mountPath, open: async () => pieces([text.slice(0, 3), text.slice(3)]) };
+  return { mountPath, field: FIELD, open: async () => pieces([text.slice(0, 3), text.slice(3)]) };
 }
 
 async function* broken(): AsyncGenerator<Uint8Array> {
@@ -90,6 +92,7 @@ describe('files in a workspace', () => {
       file('/new/a'),
       {
         mountPath: '/new/b',
+        field: FIELD,
         open: async () => {
           await writeFile(join(workspace, 'new/theirs'), '');
           throw new RoundhouseError('not_found', 'No such file.');
@@ -123,7 +126,7 @@ describe('files in a workspace', () => {
       return pieces(['text']);
     };
     const placed = host.placeFiles(workspace, [
-      { mountPath: '/a/b/first', open: swap },
+      { mountPath: '/a/b/first', field: FIELD, open: swap },
       file('/a/b/second'),
     ]);
     await expect(placed).rejects.toThrow(failsWith('invalid_request'));
@@ -166,7 +169,7 @@ describe('files in a workspace', () => {
   it('are all there or none, also where a source fails in the middle', async () => {
     const placed = host.placeFiles(workspace, [
       file('/a/b'),
-      { mountPath: '/a/c', open: async () => broken() },
+      { mountPath: '/a/c', field: FIELD, open: async () => broken() },
     ]);
     await expect(placed).rejects.toThrow('The disk is gone.');
     expect(await tree(workspace)).toEqual([]);

@@ -50,18 +50,18 @@ export function patched<T>(
   return Object.fromEntries(result);
 }
 
-/** Complains about the second of two items with the same key, at its place in the list. */
-export function distinct<T>(
-  items: readonly T[],
-  keyOf: (item: T) => string,
+/** Complains about the second of two items with the same value in a field, at that field. */
+export function distinct<Field extends string>(
+  items: readonly Readonly<Record<Field, string>>[],
+  field: Field,
   at: readonly PropertyKey[],
   context: z.RefinementCtx,
 ): void {
   const seen = new Set<string>();
-  for (const [index, item] of items.entries()) {
-    const key = keyOf(item);
-    const message = `expected a different one for each entry, ${JSON.stringify(key)} stands there twice`;
-    if (seen.has(key)) context.addIssue({ code: 'custom', path: [...at, index], message });
-    seen.add(key);
+  for (const [index, { [field]: value }] of items.entries()) {
+    // It is named here too: where it was left out, what it then is stands nowhere in the body.
+    const message = `expected a different one for each entry (${JSON.stringify(value)} stands there twice)`;
+    if (seen.has(value)) context.addIssue({ code: 'custom', path: [...at, index, field], message });
+    seen.add(value);
   }
 }

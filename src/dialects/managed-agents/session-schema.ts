@@ -73,7 +73,7 @@ export const sessionCreateSchema = z.strictObject({
     .array(resource)
     .max(MAX_RESOURCES)
     .superRefine((resources, context) => {
-      distinct(resources, (each) => each.mount_path, [], context);
+      distinct(resources, 'mount_path', [], context);
     })
     .optional(),
   title: sessionTitle,

@@ -86,7 +86,7 @@ const agentToolset = z
     configs: z.array(ownToolConfig).optional(),
   })
   .superRefine(({ configs = [] }, context) => {
-    distinct(configs, (config) => config.name, ['configs'], context);
+    distinct(configs, 'name', ['configs'], context);
   })
   .transform(({ type, default_config, configs = [] }) => {
     const base = resolved(default_config, { enabled: true, policy: { type: 'always_allow' } });
@@ -109,7 +109,7 @@ const mcpToolset = z
       .optional(),
   })
   .superRefine(({ configs = [] }, context) => {
-    distinct(configs, (config) => config.name, ['configs'], context);
+    distinct(configs, 'name', ['configs'], context);
   })
   .transform(({ type, mcp_server_name, default_config, configs = [] }) => {
     // Asking is the API's default for tools that somebody else wrote.
