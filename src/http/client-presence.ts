@@ -1,5 +1,12 @@
 import type { ServerResponse } from 'node:http';
 
+/** Why work for a client ends that has gone. Nothing has failed, and nobody hears of it. */
+export class ClientGone extends Error {
+  constructor() {
+    super('The client closed the connection.');
+  }
+}
+
 /**
  * A signal that aborts when the client goes before the response is complete. It listens on the response: the request's
  * `close` comes as soon as its body was read.
@@ -7,8 +14,7 @@ import type { ServerResponse } from 'node:http';
 export function clientGoneSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   response.once('close', () => {
-    if (!response.writableFinished)
-      controller.abort(new Error('The client closed the connection.'));
+    if (!response.writableFinished) controller.abort(new ClientGone());
   });
   return controller.signal;
 }

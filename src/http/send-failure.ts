@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errorText } from '../errors.ts';
 import type { Logger } from '../telemetry/telemetry.ts';
+import { ClientGone } from './client-presence.ts';
 import { discardBody } from './discard-body.ts';
 import { httpFailure } from './http-error.ts';
 
@@ -13,7 +14,7 @@ export function sendFailure(
   delivered = false,
 ): void {
   const { status, headers, body, error } = httpFailure(thrown, request.id, delivered);
-  if (status === 500) {
+  if (status === 500 && !(error.cause instanceof ClientGone)) {
     log.error('http_error', {
       requestId: request.id,
       code: error.code,
