@@ -40,7 +40,7 @@ Ends with:
   5  the turn was interrupted
   6  the turn waits for an answer that nobody can give here: leave for a tool, say
   7  the budget of the session is used up
-  130  left by a second Ctrl-C
+  130  left by a second Ctrl-C, or by the first while its session is made
 
 Examples:
   roundhouse run "What is a roundhouse?"
