@@ -54,6 +54,15 @@ test('a call that nobody was asked about is taken up under the event that showed
   expect(answers.eventOf('toolu_read')).toBeUndefined();
 });
 
+test('a call that a further process has carried out is not taken up again', () => {
+  const answers = asked('x');
+  answers.take([answer('x', 'allow')]);
+  const chosen = answers.takeUp(open('x', 'bash'), OPTIONS);
+  if (chosen !== undefined) answers.finishTakenUp(chosen.takeUp);
+  expect(answers.takeUp(open('x', 'bash'), OPTIONS)).toBeUndefined();
+  expect(answers.takeUp(open('bash'), OPTIONS)).toBeDefined();
+});
+
 test('leave that may have been used is not given again; a denial may', () => {
   const answers = asked('x', 'y');
   answers.take([answer('x', 'allow'), answer('y', 'deny')]);

@@ -58,6 +58,8 @@ interface Asked extends AskedCall {
 /** What a turn has asked its client, and what came of it. It touches no process and no log. */
 export class AwaitedAnswers {
   readonly #asked = new Map<string, Asked>();
+  /** Calls that a further process has carried out, by the agent's ids. */
+  readonly #takenUp = new Set<string>();
   /** The ids of the events of all calls that are open, by the agent's ids. */
   readonly #eventIds = new Map<string, string>();
 
@@ -152,6 +154,12 @@ export class AwaitedAnswers {
     }
   }
 
+  /** A further process has carried a call out; it is not carried out by another one, whatever the transcript says. */
+  finishTakenUp({ eventId, call }: Pick<TakeUp, 'eventId' | 'call'>): void {
+    this.#takenUp.add(call.toolUseId);
+    this.finish(eventId);
+  }
+
   /** The model is asked again: every call has its result. */
   finishAll(): void {
     this.#asked.clear();
@@ -167,7 +175,7 @@ export class AwaitedAnswers {
     options: AgentOptions,
   ): { readonly takeUp: TakeUp; readonly handed: readonly string[] } | undefined {
     const [call] = open;
-    if (call === undefined) return undefined;
+    if (call === undefined || this.#takenUp.has(call.toolUseId)) return undefined;
     const asked = this.#all.find(({ toolUseId }) => toolUseId === call.toolUseId);
     const decision = this.#decisionFor(call, asked, options);
     const { neverHanded } = this;

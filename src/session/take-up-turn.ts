@@ -49,7 +49,7 @@ export async function takeUpTurn(
       await runner.conclude(turn, attachment, outcome);
       return;
     }
-    turn.asked.finish(takeUp.eventId);
+    turn.asked.finishTakenUp(takeUp);
     activity.takeUp(turn);
     await link.release('taken_up');
   }

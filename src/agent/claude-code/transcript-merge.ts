@@ -25,8 +25,8 @@ export async function addEntries(
 }
 
 /**
- * The stored entries with what they lack of `own`: each behind the one that precedes it in `own`, those at the beginning
- * before the first that is stored. Nothing that is stored changes its place, its content or its order.
+ * The stored entries with what they lack of `own`: each behind the one with a uuid that precedes it in `own`, those at the
+ * beginning before the first that is stored. Nothing that is stored changes its place, its content or its order.
  */
 export function mergedEntries(
   stored: readonly TranscriptEntry[],
@@ -39,7 +39,8 @@ export function mergedEntries(
   for (const entry of own) {
     const identity = identityOf(entry);
     if (known.has(identity)) {
-      anchor = identity;
+      // The agent repeats bookkeeping word by word: where an entry without a uuid stands says nothing.
+      if (entry.uuid !== undefined) anchor = identity;
       first ??= identity;
     } else {
       behind.set(anchor, [...(behind.get(anchor) ?? []), entry]);

@@ -107,13 +107,16 @@ describe('entries that a process can take up', () => {
   });
 });
 
-function entriesOf(uuids: string): TranscriptEntry[] {
-  return uuids.split(' ').map((uuid) => ({ type: 'x', uuid }));
+/** A name with a dot is the agent's own bookkeeping, which has no uuid and may stand there twice. */
+function entriesOf(names: string): TranscriptEntry[] {
+  return names
+    .split(' ')
+    .map((name) => (name.startsWith('.') ? { type: name } : { type: 'x', uuid: name }));
 }
 
 function merged(stored: string, own: string): string {
   const entries = mergedEntries(stored === '' ? [] : entriesOf(stored), entriesOf(own));
-  return entries.map(({ uuid }) => uuid).join(' ');
+  return entries.map(({ uuid, type }) => uuid ?? type).join(' ');
 }
 
 describe('a merged transcript', () => {
@@ -124,6 +127,8 @@ describe('a merged transcript', () => {
     ['x b', 'a b', 'x a b'],
     ['x', 'a b', 'x a b'],
     ['c b a', 'a b c d', 'c d b a'],
+    ['.mode a b', '.mode a b .mode c d', '.mode a b c d'],
+    ['.mode a', '.mode z a', '.mode a'.replace('.mode', 'z .mode')],
   ])('of %j and %j is %j', (stored, own, expected) => {
     expect(merged(stored, own)).toBe(expected);
   });
